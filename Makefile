@@ -1,0 +1,80 @@
+# `make test` installs what the tests need into .cache/ and runs every stage; `make help` lists the rest.
+# Nothing is installed outside the checkout, unless system tools are missing and CI=true or INSTALL=1 says so.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# The order of `make test`: what fails fast comes first.
+STAGES := setup fmt clippy core-pure rust docs fuzz-build bench-build cli python e2e
+
+# The Python module needs its interpreter to link; `make python` builds and tests it.
+WORKSPACE := --workspace --exclude anyclaude-python
+VENV := .cache/venv
+PYTEST = $(VENV)/tests/bin/python -m pytest
+
+.PHONY: help test $(STAGES) system setup-tests soak bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## everything, with a table of times at the end
+	@MAKE=$(MAKE) tests/stages.sh $(STAGES)
+
+system:
+	@tests/setup/system.sh
+
+setup: system ## install Claude Code, the real backends and the tiny model into .cache/
+	@tests/setup/claude.sh
+	@tests/setup/venv.sh tests mlx llama
+	@tests/setup/model.sh
+
+setup-tests: system
+	@tests/setup/venv.sh tests
+
+fmt: ## rustfmt, on tracked and new files
+	@files=$$(git ls-files --cached --others --exclude-standard '*.rs'); \
+	test -n "$$files" || { echo 'fmt: no Rust files found'; exit 1; }; \
+	rustfmt --edition 2024 --check $$files
+
+clippy: ## clippy, warnings are errors
+	cargo clippy $(WORKSPACE) --all-targets -- -D warnings
+
+core-pure: ## the core alone, without the proxy half
+	cargo test -p anyclaude-core --no-default-features
+
+rust: ## all Rust tests
+	cargo test $(WORKSPACE)
+
+docs: ## the documentation, warnings are errors
+	RUSTDOCFLAGS=-Dwarnings cargo doc $(WORKSPACE) --no-deps
+
+fuzz-build: ## the fuzz targets compile
+	cargo build --manifest-path core/fuzz/Cargo.toml
+
+bench-build: ## the benches compile
+	cargo bench --no-run -p anyclaude-core
+
+cli: ## the release binary
+	cargo build --release -p anyclaude
+
+# The wheel is installed where nothing else of ours is, as a user's would be.
+python: setup-tests ## build the wheel, install it in a fresh environment, run tests/py
+	rm -rf .cache/wheel $(VENV)/wheel
+	$(VENV)/tests/bin/maturin build --release --manifest-path python/Cargo.toml --out .cache/wheel
+	tests/setup/venv.sh wheel
+	$(VENV)/wheel/bin/pip install --quiet --disable-pip-version-check --no-deps .cache/wheel/*.whl
+	$(VENV)/wheel/bin/python -m pytest tests/py
+
+e2e: setup cli ## real clients and real backends through the proxy
+	tests/e2e/isolate.py $(PYTEST) tests/e2e -m "not soak" $(ARGS)
+
+soak: setup-tests cli ## a long run under load (SOAK_SECONDS, default 600)
+	tests/e2e/isolate.py $(PYTEST) tests/e2e/test_soak.py -m soak $(ARGS)
+
+bench: ## run the benches
+	cargo bench -p anyclaude-core
+
+clean: ## remove what was built and installed
+	rm -rf .cache target core/fuzz/target

@@ -1,0 +1,179 @@
+//! OpenAI stream chunks and whole answers become events.
+
+use serde_json::value::RawValue;
+
+use super::tool_calls::{MAX_ARGUMENT_BYTES, ToolCalls};
+use crate::event::{Event, EventSink, Stop};
+use crate::translate::backend_error::{StreamFailure, classify_stream_error};
+use crate::wire::openai::{ChatChunk, Choice, Delta, ToolCallDelta, Usage, number, text};
+use crate::wire::{ApiError, JsonText};
+
+/// Decodes the answer of one request.
+#[derive(Debug)]
+pub(crate) struct ChatDecoder {
+    backend: &'static str,
+    calls: ToolCalls,
+    /// Text that came while a call was not finished; it goes out behind the call.
+    waiting_text: String,
+    stopped: bool,
+    any_output: bool,
+}
+
+impl ChatDecoder {
+    pub(crate) fn new(backend: &'static str) -> Self {
+        ChatDecoder { backend, calls: ToolCalls::default(), waiting_text: String::new(), stopped: false, any_output: false }
+    }
+
+    /// Takes the data of one stream event, or a whole answer.
+    pub(crate) fn chunk(&mut self, data: &[u8], sink: &mut dyn EventSink) {
+        let parsed = std::str::from_utf8(data).ok().and_then(|text| serde_json::from_str::<ChatChunk<'_>>(text).ok());
+        let Some(chunk) = parsed else {
+            let error = classify_stream_error(&StreamFailure::new(self.backend, data));
+            sink.event(Event::Failure(error));
+            return;
+        };
+        if let Some(error) = chunk.error.filter(|raw| raw.get() != "null") {
+            sink.event(Event::Failure(classify_stream_error(&StreamFailure::new(self.backend, error.get().as_bytes()))));
+            return;
+        }
+        if let Some(usage) = chunk.usage {
+            sink.event(Event::Usage(Usage::from_raw(usage)));
+        }
+        // One chunk may hold text, calls and the end: they go out in this order.
+        for choice in chunk.choices.unwrap_or_default() {
+            if choice.index.and_then(number).unwrap_or(0) == 0 {
+                self.choice(&choice, sink);
+            }
+        }
+    }
+
+    /// The stream has ended in good order.
+    pub(crate) fn finish(&mut self, sink: &mut dyn EventSink) {
+        self.calls.finish(sink);
+        self.flush_text(sink);
+    }
+
+    /// The backend has said why it ended.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Calls were made and each is complete: the answer can be used even if the stream breaks.
+    pub(crate) fn calls_complete(&self) -> bool {
+        self.calls.all_complete()
+    }
+
+    fn choice(&mut self, choice: &Choice<'_>, sink: &mut dyn EventSink) {
+        if let Some(delta) = &choice.delta {
+            self.delta(delta, sink);
+        }
+        // Some servers close a stream with the whole message; then it has been told already.
+        if let Some(message) = choice.message.as_ref().filter(|_| !self.any_output) {
+            self.delta(message, sink);
+        }
+        if let Some(reason) = text(choice.finish_reason) {
+            let sequence = [choice.stop_reason, choice.matched_stop].into_iter().find_map(text);
+            match stop(&reason.decode(), sequence.map(|s| s.decode().into_owned())) {
+                Some(stop) => {
+                    self.stopped = true;
+                    sink.event(Event::Stop(stop));
+                }
+                None => {
+                    let message = format!("the backend gave up the answer (finish_reason {:?})", reason.decode());
+                    sink.event(Event::Failure(ApiError::api(502, message)));
+                }
+            }
+        }
+    }
+
+    fn delta(&mut self, delta: &Delta<'_>, sink: &mut dyn EventSink) {
+        // Servers that send both names send the same text twice.
+        if let Some(thinking) = text(delta.reasoning_content).or_else(|| text(delta.reasoning)) {
+            self.any_output = true;
+            sink.event(Event::Thinking(thinking));
+        }
+        if let Some(content) = delta.content {
+            self.content(content, sink);
+        }
+        if let Some(refusal) = text(delta.refusal) {
+            self.text(refusal, sink);
+            self.stopped = true;
+            sink.event(Event::Stop(Stop::Refusal));
+        }
+        for call in delta.tool_calls.iter().flatten() {
+            self.call(call, sink);
+        }
+        if let Some(function) = &delta.function_call {
+            let function = crate::wire::openai::FunctionDelta { name: function.name, arguments: function.arguments };
+            self.call(&ToolCallDelta { index: None, id: None, function: Some(function) }, sink);
+        }
+        if !self.calls.is_busy() {
+            self.flush_text(sink);
+        }
+    }
+
+    fn call(&mut self, call: &ToolCallDelta<'_>, sink: &mut dyn EventSink) {
+        self.any_output = true;
+        if self.calls.piece(call, sink).is_err() {
+            let message = "the backend's answer makes more tool calls, or longer ones, than is taken";
+            sink.event(Event::Failure(ApiError::api(502, message)));
+        }
+    }
+
+    /// Content is a string, or a list of parts as Mistral's servers send it.
+    fn content(&mut self, raw: &RawValue, sink: &mut dyn EventSink) {
+        if let Some(text) = JsonText::from_raw(raw) {
+            if !text.is_empty() {
+                self.text(text, sink);
+            }
+            return;
+        }
+        #[derive(serde::Deserialize)]
+        struct Part<'a> {
+            #[serde(borrow, default)]
+            text: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            thinking: Option<&'a RawValue>,
+        }
+        for part in serde_json::from_str::<Vec<Part<'_>>>(raw.get()).unwrap_or_default() {
+            let thoughts = part.thinking.map(|raw| serde_json::from_str::<Vec<Part<'_>>>(raw.get()).unwrap_or_default());
+            let pieces = thoughts.iter().flatten().map(|thought| thought.text).chain([part.thinking]);
+            for thinking in pieces.filter_map(text) {
+                self.any_output = true;
+                sink.event(Event::Thinking(thinking));
+            }
+            if let Some(text) = text(part.text) {
+                self.text(text, sink);
+            }
+        }
+    }
+
+    fn text(&mut self, text: JsonText<'_>, sink: &mut dyn EventSink) {
+        self.any_output = true;
+        if !self.calls.is_busy() {
+            sink.event(Event::Text(text));
+        } else if self.waiting_text.len() + text.as_escaped().len() <= MAX_ARGUMENT_BYTES {
+            self.waiting_text.push_str(text.as_escaped());
+        } else {
+            sink.event(Event::Failure(ApiError::api(502, "the backend sent too much text inside of a tool call")));
+        }
+    }
+
+    fn flush_text(&mut self, sink: &mut dyn EventSink) {
+        if !self.waiting_text.is_empty() {
+            let text = std::mem::take(&mut self.waiting_text);
+            sink.event(Event::Text(JsonText::escaped(&text)));
+        }
+    }
+}
+
+/// The words of every server for why it ended; `None` when the answer is broken off.
+fn stop(reason: &str, sequence: Option<String>) -> Option<Stop> {
+    Some(match reason.to_ascii_lowercase().as_str() {
+        "length" | "max_tokens" | "max_length" | "model_length" | "token_limit" => Stop::Length,
+        "content_filter" | "safety" | "refusal" | "recitation" | "blocked" => Stop::Refusal,
+        "error" | "abort" | "aborted" | "cancelled" | "canceled" | "insufficient_system_resource" => return None,
+        "stop" | "stop_sequence" => sequence.map_or(Stop::End, Stop::Sequence),
+        _ => Stop::End,
+    })
+}

@@ -1,0 +1,61 @@
+//! Request bodies: limits of size and time, and the encodings that clients use.
+
+use std::io::Read;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::HeaderMap;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::CONTENT_ENCODING;
+
+use crate::wire::{ApiError, ErrorType};
+
+/// Reads a body whole.
+///
+/// # Errors
+/// 413 over the limit, 408 over the time, 400 for an encoding that is unknown or broken.
+pub(super) async fn read(headers: &HeaderMap, body: Incoming, limit: usize, time: Duration) -> Result<Bytes, ApiError> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large(limit));
+    }
+    let collected = tokio::time::timeout(time, Limited::new(body, limit).collect()).await.map_err(|_| {
+        ApiError::new(408, ErrorType::Timeout, format!("the request body did not arrive within {} s", time.as_secs()))
+    })?;
+    let bytes = match collected {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return Err(too_large(limit)),
+        Err(error) => return Err(ApiError::invalid_request(format!("the request body broke off: {error}"))),
+    };
+    match headers.get(CONTENT_ENCODING) {
+        None => Ok(bytes),
+        Some(encoding) => decode(encoding.to_str().unwrap_or("").trim(), bytes, limit),
+    }
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("the request body is larger than {limit} bytes, the limit of this proxy (max_body_bytes)");
+    ApiError::new(413, ErrorType::RequestTooLarge, message)
+}
+
+fn decode(encoding: &str, bytes: Bytes, limit: usize) -> Result<Bytes, ApiError> {
+    let broken = |error: &dyn std::fmt::Display| {
+        ApiError::invalid_request(format!("content-encoding: the body is not sound {encoding}: {error}"))
+    };
+    let source: &[u8] = &bytes;
+    let reader: Box<dyn Read> = match encoding.to_ascii_lowercase().as_str() {
+        "" | "identity" => return Ok(bytes),
+        "gzip" | "x-gzip" => Box::new(flate2::read::MultiGzDecoder::new(source)),
+        "deflate" => Box::new(flate2::read::ZlibDecoder::new(source)),
+        "br" => Box::new(brotli_decompressor::Decompressor::new(source, 4096)),
+        "zstd" => Box::new(ruzstd::decoding::StreamingDecoder::new(source).map_err(|error| broken(&error))?),
+        other => {
+            let message = format!("content-encoding: {other:?} is not known; use gzip, br, zstd, deflate or none");
+            return Err(ApiError::invalid_request(message));
+        }
+    };
+    let mut out = Vec::new();
+    // One byte more than allowed tells a body that is too large from one that just fits.
+    reader.take(limit as u64 + 1).read_to_end(&mut out).map_err(|error| broken(&error))?;
+    if out.len() > limit { Err(too_large(limit)) } else { Ok(out.into()) }
+}

@@ -1,0 +1,111 @@
+//! Who may talk to the proxy: no web page, no rebound DNS name, nobody without the token.
+
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
+use subtle::ConstantTimeEq;
+
+use super::Config;
+use crate::wire::{ApiError, ErrorType};
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Checks the headers of a request.
+pub(super) fn check(config: &Config, headers: &HeaderMap, authority: Option<&str>) -> Result<(), ApiError> {
+    check_host(config, headers, authority)?;
+    check_origin(config, headers)?;
+    check_token(config, headers)
+}
+
+/// A page on a name that was rebound to 127.0.0.1 sends its own name here.
+fn check_host(config: &Config, headers: &HeaderMap, authority: Option<&str>) -> Result<(), ApiError> {
+    let header = headers.get(HOST).map(|value| value.to_str().unwrap_or(""));
+    let Some(host) = authority.or(header) else {
+        return Err(ApiError::invalid_request("the Host header is missing"));
+    };
+    let name = without_port(host);
+    let own = config.host.to_string();
+    let known = ["127.0.0.1", "localhost", "[::1]", own.as_str()];
+    let allowed = known.contains(&name) || config.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
+    if allowed || name.eq_ignore_ascii_case("localhost") {
+        return Ok(());
+    }
+    Err(refused("Host", "is not a name of this proxy; add it to allowed_hosts if it is meant to be"))
+}
+
+/// Browsers name the page that sends a request; Claude Code and the SDKs send nothing.
+fn check_origin(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
+    if config.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()) {
+        return Ok(());
+    }
+    Err(refused("Origin", "is a web page that may not use this proxy; add it to allowed_origins if it may"))
+}
+
+fn check_token(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(token) = &config.inbound_token else { return Ok(()) };
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let key = headers.get(X_API_KEY).map(|value| value.as_bytes());
+    let expected = token.expose().as_bytes();
+    // Both are compared whole, so that the time tells nothing about either.
+    let matches = |given: Option<&[u8]>| given.map_or(0, |given| expected.ct_eq(given).unwrap_u8());
+    if matches(bearer) | matches(key) == 1 {
+        return Ok(());
+    }
+    let message = "the token of this proxy is missing or wrong; set ANTHROPIC_AUTH_TOKEN to its inbound_token";
+    Err(ApiError::new(401, ErrorType::Authentication, message).with_should_retry(false))
+}
+
+fn refused(header: &str, why: &str) -> ApiError {
+    ApiError::new(403, ErrorType::Permission, format!("the {header} header {why}"))
+}
+
+/// `[::1]:80` and `localhost:80` without the port.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) && !(name.contains(':') && !name.ends_with(']')) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::Secret;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn only_loopback_names_are_hosts() {
+        let config = Config { allowed_hosts: vec!["my.box".to_owned()], ..Config::default() };
+        for host in ["127.0.0.1:1", "localhost", "LOCALHOST:9", "[::1]:80", "[::1]", "my.box:7", "My.Box"] {
+            assert!(check(&config, &headers(&[("host", host)]), None).is_ok(), "{host}");
+        }
+        for host in ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test:80", "", "localhost:80:80", "x:localhost"] {
+            assert_eq!(check(&config, &headers(&[("host", host)]), None).unwrap_err().status, 403, "{host}");
+        }
+        assert_eq!(check(&config, &headers(&[]), None).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn pages_need_leave() {
+        let config = Config { allowed_origins: vec!["http://localhost:3000".to_owned()], ..Config::default() };
+        let from = |origin| check(&config, &headers(&[("host", "localhost"), ("origin", origin)]), None);
+        assert!(from("http://localhost:3000").is_ok());
+        for origin in ["http://localhost", "null", "http://localhost:3000.evil.test", "https://localhost:3000"] {
+            assert_eq!(from(origin).unwrap_err().status, 403, "{origin}");
+        }
+    }
+
+    #[test]
+    fn the_token_comes_in_either_header() {
+        let config = Config { inbound_token: Some(Secret::new("abc")), ..Config::default() };
+        let with = |name, value| check(&config, &headers(&[("host", "localhost"), (name, value)]), None);
+        assert!(with("x-api-key", "abc").is_ok());
+        assert!(with("authorization", "Bearer abc").is_ok());
+        for (name, value) in [("x-api-key", "abd"), ("x-api-key", "ab"), ("authorization", "abc"), ("accept", "abc")] {
+            assert_eq!(with(name, value).unwrap_err().status, 401);
+        }
+    }
+}

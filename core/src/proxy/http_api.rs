@@ -1,0 +1,161 @@
+//! Paths of the API and what answers them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::reply::{REQUEST_ID, ReplyBody};
+use super::{Proxy, guard, models, pipeline, reply};
+use crate::ids::Seed;
+use crate::wire::{ApiError, ErrorType};
+
+
+const TOKEN_COUNT: HeaderName = HeaderName::from_static("x-anyclaude-token-count");
+
+/// Answers a request. Every answer has a `request-id`; every error is an Anthropic envelope.
+pub(super) async fn handle(proxy: Arc<Proxy>, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
+    let seed = Seed(random());
+    let request_id = seed.request_id();
+    let (parts, body) = request.into_parts();
+    let authority = parts.uri.authority().map(|authority| authority.as_str());
+    let answer = match guard::check(&proxy.config, &parts.headers, authority) {
+        Ok(()) => route(&proxy, &parts, body, seed).await,
+        Err(error) => Err(error),
+    };
+    let mut response = answer.unwrap_or_else(|error| {
+        tracing::debug!(request_id, status = error.status, path = parts.uri.path(), "{}", error.message);
+        reply::error(&error, &request_id)
+    });
+    if let Ok(value) = HeaderValue::try_from(request_id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    Ok(response)
+}
+
+async fn route(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, seed: Seed) -> Result<Response<ReplyBody>, ApiError> {
+    let path = parts.uri.path();
+    match path.trim_end_matches('/') {
+        "/v1/messages" => {
+            allow(parts, &[Method::POST])?;
+            pipeline::message(proxy, parts, body, seed).await
+        }
+        "/v1/messages/count_tokens" => {
+            allow(parts, &[Method::POST])?;
+            count_tokens(proxy, parts, body, seed).await
+        }
+        "" | "/health" | "/health/live" => {
+            allow(parts, &[Method::GET, Method::HEAD])?;
+            Ok(reply::json(StatusCode::OK, r#"{"status":"ok"}"#))
+        }
+        "/health/ready" => {
+            allow(parts, &[Method::GET, Method::HEAD])?;
+            ready(proxy).await
+        }
+        "/v1/models" => {
+            allow(parts, &[Method::GET, Method::HEAD])?;
+            let mut out = Vec::new();
+            models::push_list(&mut out, &proxy.models.offered(&proxy.upstream).await);
+            Ok(reply::json(StatusCode::OK, out))
+        }
+        other => match other.strip_prefix("/v1/models/") {
+            Some(id) => {
+                allow(parts, &[Method::GET, Method::HEAD])?;
+                model(proxy, &percent_decode(id)).await
+            }
+            None => elsewhere(other),
+        },
+    }
+}
+
+/// What is not part of the product, in words that tell why.
+fn elsewhere(path: &str) -> Result<Response<ReplyBody>, ApiError> {
+    // Claude Code's telemetry comes to the base URL as well; an error there makes it try again.
+    if path.starts_with("/api/") || path.starts_with("/v1/code/") {
+        return Ok(reply::json(StatusCode::OK, "{}"));
+    }
+    let message = if path.starts_with("/v1/files") || path.starts_with("/v1/messages/batches") {
+        format!("{path}: files and batches are not supported by this proxy; they exist on Anthropic's servers only")
+    } else if path.ends_with("/chat/completions") || path.ends_with("/responses") {
+        format!("{path}: this is an Anthropic Messages API; point OpenAI clients at the model server itself")
+    } else {
+        format!("{path}: no such endpoint; this proxy has /v1/messages, /v1/messages/count_tokens and /v1/models")
+    };
+    Err(ApiError::of(ErrorType::NotFound, message))
+}
+
+fn allow(parts: &Parts, methods: &[Method]) -> Result<(), ApiError> {
+    if methods.contains(&parts.method) {
+        return Ok(());
+    }
+    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    let message = format!("{} {}: use {}", parts.method, parts.uri.path(), names.join(" or "));
+    Err(ApiError::new(405, ErrorType::InvalidRequest, message))
+}
+
+async fn count_tokens(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, seed: Seed) -> Result<Response<ReplyBody>, ApiError> {
+    let tokens = pipeline::count_tokens(proxy, parts, body, seed).await?;
+    let mut response = reply::json(StatusCode::OK, format!("{{\"input_tokens\":{tokens}}}"));
+    response.headers_mut().insert(TOKEN_COUNT, HeaderValue::from_static("estimated"));
+    Ok(response)
+}
+
+async fn ready(proxy: &Arc<Proxy>) -> Result<Response<ReplyBody>, ApiError> {
+    match proxy.models.list(&proxy.upstream).await {
+        Ok(_) => Ok(reply::json(StatusCode::OK, r#"{"status":"ready"}"#)),
+        Err(error) => Err(ApiError::new(503, ErrorType::Api, error.message)),
+    }
+}
+
+/// Any Claude name is served, so it exists; other names must be the backend's.
+async fn model(proxy: &Arc<Proxy>, id: &str) -> Result<Response<ReplyBody>, ApiError> {
+    let offered = proxy.models.offered(&proxy.upstream).await;
+    if !crate::translate::is_claude_name(id) && !offered.iter().any(|offered| offered == id) {
+        let known = if offered.is_empty() { "none that it tells of".to_owned() } else { offered.join(", ") };
+        return Err(ApiError::of(ErrorType::NotFound, format!("model {id:?} is not served; the backend has {known}")));
+    }
+    let mut out = Vec::new();
+    models::push_model(&mut out, id);
+    Ok(reply::json(StatusCode::OK, out))
+}
+
+/// Ids hold slashes, which clients send as `%2F`.
+fn percent_decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let ahead: Vec<u8> = bytes.clone().take(2).collect();
+        let code = std::str::from_utf8(&ahead).ok().filter(|hex| hex.len() == 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match code.filter(|_| byte == b'%') {
+            Some(code) => {
+                out.push(code);
+                bytes.nth(1);
+            }
+            None => out.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Only uniqueness is asked of it; should the system's source fail, the clock stands in.
+fn random() -> u128 {
+    let mut bytes = [0; 16];
+    if getrandom::fill(&mut bytes).is_err() {
+        return std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    }
+    u128::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_in_paths_are_decoded() {
+        assert_eq!(percent_decode("org%2Fmodel%20x%"), "org/model x%");
+        assert_eq!(percent_decode("%zz%4"), "%zz%4");
+    }
+}

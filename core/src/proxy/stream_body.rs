@@ -1,0 +1,176 @@
+//! The body of a streamed answer: waits for the backend, converts what comes, pings in between.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep};
+
+use super::pipeline::{Head, Tally};
+use super::upstream::{MAX_ANSWER_BYTES, UpstreamBody};
+use crate::stream::{Progress, StreamConverter};
+use crate::wire::ApiError;
+
+/// Events that are ready are joined up to this size; then the client's socket gets its turn. Bounds
+/// what one stream holds when the client reads slowly.
+const MAX_WRITE: usize = 32 << 10;
+
+/// The head of the backend's answer, still to come.
+pub(super) type Sending = Pin<Box<dyn Future<Output = Result<Head, ApiError>> + Send>>;
+
+/// Where the backend's answer is.
+pub(super) enum Source {
+    /// The request is on its way.
+    Waiting(Sending),
+    /// Events are coming.
+    Events(UpstreamBody),
+    /// A whole answer is coming, though a stream was asked for.
+    Json(UpstreamBody, Vec<u8>),
+    /// Nothing more is wanted. The backend's connection is closed.
+    Done,
+}
+
+/// One streamed answer.
+pub(super) struct StreamBody {
+    source: Source,
+    converter: StreamConverter,
+    tally: Tally,
+    timer: Pin<Box<Sleep>>,
+    next_ping: Instant,
+    ping_interval: Duration,
+    stall_timeout: Option<Duration>,
+    last_byte: Instant,
+    progress: Progress,
+    begun: bool,
+}
+
+impl StreamBody {
+    pub(super) fn new(source: Source, converter: StreamConverter, tally: Tally) -> Self {
+        let config = tally.config();
+        let (ping_interval, stall_timeout) = (config.ping_interval, config.stall_timeout);
+        let now = Instant::now();
+        StreamBody {
+            source,
+            converter,
+            tally,
+            timer: Box::pin(tokio::time::sleep(ping_interval)),
+            next_ping: now + ping_interval,
+            ping_interval,
+            stall_timeout,
+            last_byte: now,
+            progress: Progress::Waiting,
+            begun: false,
+        }
+    }
+
+    /// The next bytes for the client: everything that is ready, in one piece.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let mut out = Vec::new();
+        if !self.begun {
+            self.begun = true;
+            self.converter.start(&mut out);
+        }
+        loop {
+            self.take_ready(cx, &mut out);
+            if !out.is_empty() {
+                return Poll::Ready(Some(out.into()));
+            }
+            if matches!(self.source, Source::Done) {
+                return Poll::Ready(None);
+            }
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.on_timer(&mut out);
+        }
+    }
+
+    /// Converts all that the backend has ready.
+    fn take_ready(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) {
+        while out.len() < MAX_WRITE {
+            match &mut self.source {
+                Source::Done => return,
+                Source::Waiting(sending) => match sending.as_mut().poll(cx) {
+                    Poll::Pending => return,
+                    Poll::Ready(Ok(head)) => {
+                        self.last_byte = Instant::now();
+                        self.source = head.into_source();
+                    }
+                    Poll::Ready(Err(error)) => self.fail(&error, out),
+                },
+                Source::Events(body) => match body.poll_data(cx) {
+                    Poll::Pending => return,
+                    Poll::Ready(Some(Ok(data))) => {
+                        self.last_byte = Instant::now();
+                        self.progress = self.converter.push(&data, out);
+                        self.end_if_over();
+                    }
+                    Poll::Ready(Some(Err(error))) => self.broken(&error, out),
+                    Poll::Ready(None) => self.finish(out),
+                },
+                Source::Json(body, collected) => match body.poll_data(cx) {
+                    Poll::Pending => return,
+                    Poll::Ready(Some(Ok(data))) if collected.len() + data.len() <= MAX_ANSWER_BYTES => {
+                        self.last_byte = Instant::now();
+                        collected.extend_from_slice(&data);
+                    }
+                    Poll::Ready(Some(Ok(_))) => self.broken("its answer is too large", out),
+                    Poll::Ready(Some(Err(error))) => self.broken(&error, out),
+                    Poll::Ready(None) => {
+                        let collected = std::mem::take(collected);
+                        self.progress = self.converter.push_response(&collected, out);
+                        self.finish(out);
+                    }
+                },
+            }
+        }
+    }
+
+    fn on_timer(&mut self, out: &mut Vec<u8>) {
+        let now = Instant::now();
+        let stalled = self.stall_deadline().is_some_and(|deadline| deadline <= now);
+        if stalled {
+            let seconds = self.stall_timeout.unwrap_or_default().as_secs_f32();
+            let message = format!("the backend has been silent for {seconds} s in the middle of its answer");
+            self.fail(&ApiError::api(504, message), out);
+        } else if self.next_ping <= now {
+            self.next_ping = now + self.ping_interval;
+            self.progress = self.converter.tick(out);
+            self.end_if_over();
+        }
+        let wake = self.stall_deadline().map_or(self.next_ping, |deadline| deadline.min(self.next_ping));
+        self.timer.as_mut().reset(wake.max(now + Duration::from_millis(1)));
+    }
+
+    /// Silence before the first token is prefill, and may last.
+    fn stall_deadline(&self) -> Option<Instant> {
+        let answering = matches!(self.source, Source::Events(_)) && self.progress == Progress::Answering;
+        self.stall_timeout.filter(|_| answering).map(|timeout| self.last_byte + timeout)
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        self.converter.finish(out);
+        self.progress = Progress::Ended;
+        self.end_if_over();
+    }
+
+    fn broken(&mut self, error: &str, out: &mut Vec<u8>) {
+        let message = format!("the connection to the backend broke in the middle of its answer: {error}");
+        self.fail(&ApiError::api(502, message), out);
+    }
+
+    fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>) {
+        self.converter.fail(error, out);
+        self.progress = Progress::Ended;
+        self.end_if_over();
+    }
+
+    fn end_if_over(&mut self) {
+        if self.progress == Progress::Ended && !matches!(self.source, Source::Done) {
+            self.source = Source::Done;
+            self.tally.end(&self.converter.record(), self.converter.failure());
+        }
+    }
+}

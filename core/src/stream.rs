@@ -1,0 +1,318 @@
+//! A backend's stream becomes the client's stream: decode, then encode.
+
+use crate::decode::ChatDecoder;
+use crate::encode::{Blocks, MessageWriter, Outcome, SseWriter, TokenCounts};
+use crate::encode::{push_message_delta, push_message_start, push_ping};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, EventSink, Stop};
+use crate::session::{ToolCallRecord, TurnRecord};
+use crate::translate::RequestContext;
+use crate::wire::openai::Usage;
+use crate::wire::sse::SseSplitter;
+use crate::wire::ApiError;
+
+/// Turns the event stream of a chat-completions server into that of the Messages API.
+///
+/// Every call appends to the caller's buffer; nothing is held back but what the client's format
+/// forbids to send yet. How a broken stream ends is told by the [table of ends](crate#ends).
+///
+/// ```
+/// use anyclaude_core::{RequestContext, StreamConverter};
+///
+/// let mut converter = StreamConverter::new(RequestContext::for_model("claude-opus-5-5"));
+/// let mut out = Vec::new();
+/// converter.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n\n", &mut out);
+/// let turn = converter.finish(&mut out);
+/// assert_eq!(turn.stop_reason, Some("end_turn"));
+/// assert!(String::from_utf8_lossy(&out).contains(r#""text":"Hi""#));
+/// ```
+#[derive(Debug)]
+pub struct StreamConverter {
+    context: RequestContext,
+    splitter: SseSplitter,
+    decoder: ChatDecoder,
+    answer: Answer,
+    phase: Phase,
+    wrote_since_tick: bool,
+}
+
+/// How far the answer is after a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress {
+    /// The model has not said anything yet.
+    Waiting,
+    /// Some of the answer has been sent.
+    Answering,
+    /// The last event has been sent; the rest of the backend's stream is of no interest.
+    Ended,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing has been sent.
+    Fresh,
+    /// `message_start` has been sent.
+    Started,
+    /// The last event has been sent.
+    Ended,
+}
+
+/// What has been decoded and not only passed on.
+#[derive(Debug)]
+struct Answer {
+    blocks: Blocks,
+    names: crate::translate::ToolNames,
+    usage: Usage,
+    stop: Option<Stop>,
+    failure: Option<ApiError>,
+    calls: Vec<ToolCallRecord>,
+}
+
+impl StreamConverter {
+    /// A converter for the answer to one request.
+    pub fn new(context: RequestContext) -> Self {
+        StreamConverter {
+            splitter: SseSplitter::new(),
+            decoder: ChatDecoder::new(context.backend),
+            answer: Answer::new(&context),
+            phase: Phase::Fresh,
+            wrote_since_tick: false,
+            context,
+        }
+    }
+
+    /// Sends `message_start` now, before the backend has said anything.
+    pub fn start(&mut self, out: &mut Vec<u8>) {
+        if self.phase == Phase::Fresh {
+            self.phase = Phase::Started;
+            self.wrote_since_tick = true;
+            push_message_start(out, &self.context);
+        }
+    }
+
+    /// Takes the next bytes of the backend's stream, cut anywhere.
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Progress {
+        self.start(out);
+        let before = out.len();
+        let mut splitter = std::mem::take(&mut self.splitter);
+        let split = splitter.push(bytes, &mut |event| self.take(event.data, out));
+        self.splitter = splitter;
+        self.settle(split, out);
+        self.wrote_since_tick |= out.len() > before;
+        self.progress()
+    }
+
+    /// Takes a whole answer, from a server that was asked to stream and did not.
+    pub fn push_response(&mut self, json: &[u8], out: &mut Vec<u8>) -> Progress {
+        self.start(out);
+        let taken = self.take(json, out);
+        self.settle(taken, out);
+        self.progress()
+    }
+
+    /// Call at every ping interval: writes a ping when nothing was written since the last call.
+    pub fn tick(&mut self, out: &mut Vec<u8>) -> Progress {
+        if self.phase == Phase::Started && !self.wrote_since_tick {
+            if self.decoder.stopped() {
+                // The answer is over and only the counts, or the close, never came.
+                self.end(out);
+            } else {
+                push_ping(out);
+            }
+        }
+        self.wrote_since_tick = false;
+        self.progress()
+    }
+
+    /// The backend's stream has ended. Ends the client's stream and tells what the turn was.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> TurnRecord {
+        self.start(out);
+        let mut splitter = std::mem::take(&mut self.splitter);
+        let split = splitter.finish(&mut |event| self.take(event.data, out));
+        self.settle(split, out);
+        if self.phase == Phase::Started {
+            if self.decoder.stopped() {
+                self.end(out);
+            } else {
+                let error = ApiError::api(502, "the backend ended its stream in the middle of the answer");
+                self.fail(&error, out);
+            }
+        }
+        self.record()
+    }
+
+    /// The backend's stream has broken: ends the client's stream by the [table of ends](crate#ends).
+    pub fn fail(&mut self, error: &ApiError, out: &mut Vec<u8>) {
+        match self.phase {
+            Phase::Ended => return,
+            // What was asked for has come; that the connection broke afterwards costs nothing.
+            Phase::Started if self.decoder.stopped() || self.decoder.calls_complete() => return self.end(out),
+            Phase::Fresh | Phase::Started => {}
+        }
+        out.extend_from_slice(&error.to_sse());
+        self.answer.failure.get_or_insert_with(|| error.clone());
+        self.phase = Phase::Ended;
+    }
+
+    /// The failure that ended the stream, for the log.
+    pub fn failure(&self) -> Option<&ApiError> {
+        self.answer.failure.as_ref()
+    }
+
+    /// What the turn produced so far.
+    pub fn record(&self) -> TurnRecord {
+        let failed = self.answer.failure.is_some();
+        self.answer.record(&self.context, &self.decoder, self.phase == Phase::Ended && !failed)
+    }
+
+    fn progress(&self) -> Progress {
+        match self.phase {
+            Phase::Ended => Progress::Ended,
+            _ if self.answer.blocks.bytes() > 0 || self.answer.blocks.any() => Progress::Answering,
+            _ => Progress::Waiting,
+        }
+    }
+
+    fn take(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let data = data.trim_ascii();
+        if self.phase == Phase::Ended || data.is_empty() || self.answer.failure.is_some() {
+            return Ok(());
+        }
+        if data == b"[DONE]" {
+            if self.decoder.stopped() {
+                self.end(out);
+            }
+            return Ok(());
+        }
+        let mut writer = SseWriter(out);
+        self.decoder.chunk(data, &mut Encode { answer: &mut self.answer, writer: &mut writer });
+        Ok(())
+    }
+
+    /// Ends the stream if what was just taken told of a failure.
+    fn settle(&mut self, split: Result<()>, out: &mut Vec<u8>) {
+        let told = self.answer.failure.take();
+        let failure = split.err().map(|error| error.to_api()).or(told);
+        if let Some(error) = failure {
+            self.fail(&error, out);
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let mut writer = SseWriter(out);
+        self.decoder.finish(&mut Encode { answer: &mut self.answer, writer: &mut writer });
+        self.answer.blocks.close(&mut writer);
+        let outcome = self.answer.outcome(&self.context, &self.decoder);
+        push_message_delta(out, &outcome);
+        self.phase = Phase::Ended;
+    }
+}
+
+/// Turns a whole chat-completions answer, or a whole event stream of one, into a message.
+///
+/// # Errors
+/// The backend's own error in the client's terms, or [`ErrorKind::Backend`] when the body is no answer.
+pub(crate) fn convert_response(context: &RequestContext, body: &[u8]) -> Result<(Vec<u8>, TurnRecord)> {
+    let mut decoder = ChatDecoder::new(context.backend);
+    let mut answer = Answer::new(context);
+    let mut writer = MessageWriter::default();
+    if body.trim_ascii_start().starts_with(b"{") {
+        decoder.chunk(body, &mut Encode { answer: &mut answer, writer: &mut writer });
+    } else {
+        // Some servers stream whatever they are asked for.
+        let mut splitter = SseSplitter::new();
+        let mut each = |event: crate::wire::sse::SseEvent<'_>| {
+            if event.data.trim_ascii() != b"[DONE]" && !event.data.is_empty() {
+                decoder.chunk(event.data, &mut Encode { answer: &mut answer, writer: &mut writer });
+            }
+            Ok(())
+        };
+        splitter.push(body, &mut each)?;
+        splitter.finish(&mut each)?;
+    }
+    decoder.finish(&mut Encode { answer: &mut answer, writer: &mut writer });
+    if let Some(error) = answer.failure.take() {
+        return Err(error.into());
+    }
+    if !decoder.stopped() && !answer.blocks.any() {
+        return Err(Error::new(ErrorKind::Backend, "the backend answered with something that is no chat completion"));
+    }
+    answer.blocks.close(&mut writer);
+    let outcome = answer.outcome(context, &decoder);
+    let record = answer.record(context, &decoder, true);
+    Ok((writer.finish(context, &outcome), record))
+}
+
+impl Answer {
+    fn new(context: &RequestContext) -> Self {
+        Answer {
+            blocks: Blocks::new(context),
+            names: context.tool_names.clone(),
+            usage: Usage::default(),
+            stop: None,
+            failure: None,
+            calls: Vec::new(),
+        }
+    }
+
+    fn outcome(&self, context: &RequestContext, decoder: &ChatDecoder) -> Outcome {
+        let tokens = TokenCounts::new(&self.usage, context, self.blocks.bytes());
+        Outcome::new(self.stop.as_ref(), self.blocks.tools(), decoder.calls_complete(), tokens)
+    }
+
+    fn record(&self, context: &RequestContext, decoder: &ChatDecoder, ended: bool) -> TurnRecord {
+        let outcome = self.outcome(context, decoder);
+        TurnRecord {
+            stop_reason: ended.then_some(outcome.stop_reason),
+            input_tokens: outcome.tokens.input,
+            cache_read_input_tokens: outcome.tokens.cache_read,
+            output_tokens: outcome.tokens.output,
+            exact_usage: outcome.tokens.exact,
+            estimated_input_tokens: context.raw_estimate,
+            tool_calls: self.calls.clone(),
+        }
+    }
+}
+
+/// The sink between decoder and encoder.
+struct Encode<'a, W> {
+    answer: &'a mut Answer,
+    writer: &'a mut W,
+}
+
+impl<W: crate::encode::BlockWriter> EventSink for Encode<'_, W> {
+    fn event(&mut self, event: Event<'_>) {
+        use crate::encode::Kind;
+        let Answer { blocks, names, usage, stop, failure, calls } = self.answer;
+        if failure.is_some() {
+            return;
+        }
+        match event {
+            Event::Text(text) => blocks.prose(Kind::Text, &text, self.writer),
+            Event::Thinking(text) => blocks.prose(Kind::Thinking, &text, self.writer),
+            Event::ToolStart { name } => {
+                let name = names.original(&name);
+                let id = blocks.tool(&name, self.writer);
+                calls.push(ToolCallRecord::new(id, name.decode().into_owned()));
+            }
+            Event::ToolArgs(text) => {
+                blocks.arguments(&text, self.writer);
+                if let Some(call) = calls.last_mut() {
+                    call.push_arguments(&text.decode());
+                }
+            }
+            Event::ToolEnd => blocks.close(self.writer),
+            Event::Usage(new) => {
+                usage.prompt_tokens = new.prompt_tokens.or(usage.prompt_tokens);
+                usage.completion_tokens = new.completion_tokens.or(usage.completion_tokens);
+                usage.cached_tokens = new.cached_tokens.or(usage.cached_tokens);
+            }
+            // The first reason stands: some servers repeat a plainer one with the counts.
+            Event::Stop(reason) => {
+                stop.get_or_insert(reason);
+            }
+            Event::Failure(error) => *failure = Some(error),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The dialogue as a chat-completions server can take it: turns that alternate.
+//!
+//! Claude Code writes system messages between the turns; templates of local models refuse them or,
+//! where a gateway moves them to the head, read the whole prompt anew. What comes before the first
+//! answer goes ahead of the user's first words, from the first request on; what comes later stays at
+//! its place, inside a message that is there anyway. So the prompt only ever grows at its end.
+
+use std::collections::HashSet;
+
+use serde_json::value::RawValue;
+
+use super::content::{ContentReader, Image, Part};
+use crate::error::{Error, Result};
+use crate::wire::JsonText;
+use crate::wire::anthropic::InputMessage;
+use crate::wire::blocks::{Block, Content};
+
+/// The turns of a request.
+#[derive(Debug, Default)]
+pub(super) struct Conversation<'a> {
+    pub(super) turns: Vec<Turn<'a>>,
+    /// Tools that a tool search found or the model called: they are offered even if deferred.
+    pub(super) loaded_tools: HashSet<String>,
+    /// System text from before the first answer.
+    lead: Vec<Part<'a>>,
+    /// System text that waits for the next user turn.
+    carry: Vec<Part<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) enum Turn<'a> {
+    User(UserTurn<'a>),
+    Assistant(AssistantTurn<'a>),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct UserTurn<'a> {
+    /// Results of the calls of the assistant turn before.
+    pub(super) results: Vec<ToolResult<'a>>,
+    pub(super) parts: Vec<Part<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) struct ToolResult<'a> {
+    pub(super) id: JsonText<'a>,
+    pub(super) text: Vec<JsonText<'a>>,
+    pub(super) images: Vec<Image<'a>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct AssistantTurn<'a> {
+    pub(super) thinking: Vec<JsonText<'a>>,
+    pub(super) text: Vec<JsonText<'a>>,
+    pub(super) calls: Vec<Call<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) id: JsonText<'a>,
+    pub(super) name: JsonText<'a>,
+    pub(super) input: Option<&'a RawValue>,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn read(messages: &[InputMessage<'a>], reader: &mut ContentReader<'_>) -> Result<Self> {
+        let mut conversation = Conversation::default();
+        for (index, message) in messages.iter().enumerate() {
+            let path = format!("messages[{index}].content");
+            let blocks = Content::parse(message.content, &path)?.into_blocks();
+            match message.role.as_escaped() {
+                "user" => conversation.user(blocks, reader),
+                "assistant" => conversation.assistant(blocks, reader),
+                "system" | "developer" => conversation.system(blocks, reader),
+                other => {
+                    let what = format!("{other:?} is not a role; use \"user\", \"assistant\" or \"system\"");
+                    return Err(Error::at(&format!("messages[{index}].role"), what));
+                }
+            }
+        }
+        conversation.settle();
+        Ok(conversation)
+    }
+
+    fn user(&mut self, blocks: Vec<Block<'a>>, reader: &mut ContentReader<'_>) {
+        let mut turn = match self.turns.pop() {
+            Some(Turn::User(turn)) => turn,
+            other => {
+                self.turns.extend(other);
+                UserTurn::default()
+            }
+        };
+        let mut parts = Vec::new();
+        for block in blocks {
+            match block {
+                Block::ToolResult { tool_use_id, content, is_error } => {
+                    let result = reader.tool_result(tool_use_id, content, is_error, &mut self.loaded_tools);
+                    if self.awaits(&result.id, &turn) {
+                        turn.results.push(result);
+                    } else {
+                        // Its call is not directly before it: no server takes it as a tool message.
+                        parts.push(Part::Text(JsonText::escaped("[result of an earlier tool call]")));
+                        parts.extend(result.text.into_iter().map(Part::Text));
+                        parts.extend(result.images.into_iter().map(Part::Image));
+                    }
+                }
+                Block::ToolReference(name) => {
+                    self.loaded_tools.insert(name.decode().into_owned());
+                    parts.push(Part::Text(reader.tool_reference(&name)));
+                }
+                other => reader.parts(other, &mut parts),
+            }
+        }
+        let carry = std::mem::take(&mut self.carry);
+        if parts.is_empty() && turn.parts.is_empty() {
+            turn.attach(carry);
+            turn.parts.append(&mut parts);
+        } else {
+            turn.parts.extend(carry);
+            turn.parts.append(&mut parts);
+        }
+        self.turns.push(Turn::User(turn));
+    }
+
+    fn assistant(&mut self, blocks: Vec<Block<'a>>, reader: &mut ContentReader<'_>) {
+        let mut turn = match self.turns.pop() {
+            Some(Turn::Assistant(turn)) => turn,
+            other => {
+                self.turns.extend(other);
+                AssistantTurn::default()
+            }
+        };
+        for block in blocks {
+            match block {
+                Block::Text(text) if text.is_blank() => {}
+                Block::Text(text) => turn.text.push(text),
+                Block::Thinking(text) if text.is_blank() => {}
+                Block::Thinking(text) => turn.thinking.push(text),
+                Block::RedactedThinking => {}
+                Block::ToolUse { id, name, input } => {
+                    self.loaded_tools.insert(name.decode().into_owned());
+                    turn.calls.push(Call { id, name, input });
+                }
+                other => {
+                    let mut parts = Vec::new();
+                    reader.parts(other, &mut parts);
+                    turn.text.extend(parts.into_iter().filter_map(Part::into_text));
+                }
+            }
+        }
+        self.turns.push(Turn::Assistant(turn));
+    }
+
+    fn system(&mut self, blocks: Vec<Block<'a>>, reader: &mut ContentReader<'_>) {
+        let parts = reader.reminder(blocks);
+        let answered = self.turns.iter().any(|turn| matches!(turn, Turn::Assistant(_)));
+        match self.turns.last_mut() {
+            Some(Turn::Assistant(_)) => self.carry.extend(parts),
+            Some(Turn::User(turn)) if answered => turn.attach(parts),
+            _ => self.lead.extend(parts),
+        }
+    }
+
+    /// Whether a result answers a call of the turn before that is still open.
+    fn awaits(&self, id: &JsonText<'_>, turn: &UserTurn<'a>) -> bool {
+        let Some(Turn::Assistant(before)) = self.turns.last() else { return false };
+        before.calls.iter().any(|call| call.id == *id) && !turn.results.iter().any(|result| result.id == *id)
+    }
+
+    /// The last steps, which need the whole dialogue.
+    fn settle(&mut self) {
+        if !self.carry.is_empty() {
+            let parts = std::mem::take(&mut self.carry);
+            self.turns.push(Turn::User(UserTurn { parts, ..UserTurn::default() }));
+        }
+        self.turns.retain(|turn| match turn {
+            Turn::Assistant(turn) => !(turn.text.is_empty() && turn.calls.is_empty() && turn.thinking.is_empty()),
+            Turn::User(_) => true,
+        });
+        if !self.lead.is_empty() {
+            let lead = std::mem::take(&mut self.lead);
+            match self.turns.first_mut() {
+                Some(Turn::User(turn)) => {
+                    turn.parts.splice(0..0, lead);
+                }
+                _ => self.turns.insert(0, Turn::User(UserTurn { parts: lead, ..UserTurn::default() })),
+            }
+        }
+        for at in 0..self.turns.len() {
+            if self.add_missing_results(at) {
+                break;
+            }
+        }
+    }
+
+    /// Strict servers refuse a call without a result. True when there was nothing after the call.
+    fn add_missing_results(&mut self, at: usize) -> bool {
+        let Some(Turn::Assistant(turn)) = self.turns.get(at) else { return false };
+        if turn.calls.is_empty() {
+            return false;
+        }
+        let ids: Vec<JsonText<'a>> = turn.calls.iter().map(|call| call.id.clone()).collect();
+        let is_last = at + 1 == self.turns.len();
+        if is_last {
+            self.turns.push(Turn::User(UserTurn::default()));
+        }
+        if let Some(Turn::User(user)) = self.turns.get_mut(at + 1) {
+            for id in ids {
+                if !user.results.iter().any(|result| result.id == id) {
+                    let text = vec![JsonText::escaped("(no result)")];
+                    user.results.push(ToolResult { id, text, images: Vec::new() });
+                }
+            }
+        }
+        is_last
+    }
+}
+
+impl<'a> UserTurn<'a> {
+    /// Adds system text: to the user's own words, or else to the last tool result. A new user message
+    /// after tool results would make templates drop the reasoning that led to the calls.
+    fn attach(&mut self, parts: Vec<Part<'a>>) {
+        match self.results.last_mut() {
+            Some(result) if self.parts.is_empty() => {
+                result.text.extend(parts.into_iter().filter_map(Part::into_text));
+            }
+            _ => self.parts.extend(parts),
+        }
+    }
+}

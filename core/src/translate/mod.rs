@@ -1,0 +1,23 @@
+//! Anthropic requests become chat-completions requests, and whole answers come back.
+
+pub(crate) mod backend_error;
+mod content;
+mod context;
+mod conversation;
+#[cfg(feature = "proxy")]
+pub(crate) mod demo;
+pub(crate) mod estimate;
+mod messages;
+pub(crate) mod model;
+mod notes;
+mod parameters;
+mod request;
+mod tools;
+
+pub use backend_error::{BackendFailure, RefusedParameter, StreamFailure, classify, classify_stream_error, refused_parameter};
+pub use content::{DocumentText, NoDocuments};
+pub use context::{RequestContext, ToolNames};
+pub use estimate::count_tokens;
+pub use model::is_claude_name;
+pub use notes::{Note, NoteKind};
+pub use request::{Options, RequestMeta, Translated, Translator};

@@ -1,0 +1,278 @@
+//! The translator: a Messages request in, a chat-completions request out.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::content::{ContentReader, DocumentText, NoDocuments};
+use super::context::RequestContext;
+use super::conversation::Conversation;
+use super::estimate::{TOKENS_PER_IMAGE, tokens_of};
+use super::messages::MessageList;
+use super::model;
+use super::notes::{Note, Notes};
+use super::parameters::Parameters;
+use super::tools::Offered;
+use super::backend_error::RefusedParameter;
+use crate::backend::{BackendSpec, MaxTokensKey, Quirks, ReasoningParameter};
+use crate::error::{Error, Result};
+use crate::ids::Seed;
+use crate::session::{SessionKey, SessionTable, Timestamp, TurnRecord};
+use crate::stream::convert_response;
+use crate::wire::JsonText;
+use crate::wire::anthropic::{MessagesRequest, RequestBody};
+use crate::wire::blocks::{Block, Content};
+use crate::wire::json::Object;
+use crate::wire::{ApiError, ErrorType};
+
+/// Translates requests for one backend, and whole answers back.
+///
+/// Holds what conversations need remembered, in a bounded table. Shared by reference: every method
+/// takes `&self`.
+///
+/// ```
+/// use anyclaude_core::{Options, RequestMeta, Translator, backend};
+///
+/// let translator = Translator::new(*backend::by_name("openai")?, Options::default());
+/// let body = br#"{"model":"claude-x","max_tokens":9,"messages":[{"role":"user","content":"Hi"}]}"#;
+/// let translated = translator.request_json(body, &RequestMeta::default())?;
+/// assert!(translated.body.starts_with(br#"{"model":"default","messages":[{"role":"user","content":"Hi"}]"#));
+/// # Ok::<(), anyclaude_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Translator {
+    spec: BackendSpec,
+    options: Options,
+    /// The spec's quirks, and what the server has refused since.
+    quirks: Mutex<Quirks>,
+    sessions: Mutex<SessionTable>,
+}
+
+/// What users set about translation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// The backend's model for requests that ask for a Claude model.
+    pub model: Option<String>,
+    /// The most tokens that any answer may have.
+    pub max_output_tokens: Option<u64>,
+}
+
+/// What a request brings that is not in its body.
+#[derive(Clone)]
+pub struct RequestMeta<'m> {
+    /// The conversation.
+    pub session: SessionKey,
+    /// The time.
+    pub now: Timestamp,
+    /// Makes the ids of the answer.
+    pub seed: Seed,
+    /// The models that the server says it has, the loaded one first; empty when it has not been asked.
+    pub models: &'m [String],
+    /// The most tokens that this try may ask for.
+    pub max_tokens: Option<u64>,
+    /// The text of documents.
+    pub documents: &'m dyn DocumentText,
+}
+
+impl Default for RequestMeta<'_> {
+    fn default() -> Self {
+        RequestMeta {
+            session: SessionKey::default(),
+            now: Timestamp::default(),
+            seed: Seed::default(),
+            models: &[],
+            max_tokens: None,
+            documents: &NoDocuments,
+        }
+    }
+}
+
+impl std::fmt::Debug for RequestMeta<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequestMeta").field("session", &self.session).field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// A request for the backend, and what the way back needs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Translated {
+    /// The JSON body.
+    pub body: Vec<u8>,
+    /// What the converter of the answer must know.
+    pub context: RequestContext,
+    /// What was dropped, renamed or clamped.
+    pub notes: Vec<Note>,
+}
+
+impl Translator {
+    /// A translator for a backend. The spec is taken by value, so that its quirks can be overridden.
+    pub fn new(spec: BackendSpec, options: Options) -> Self {
+        Translator { quirks: Mutex::new(spec.quirks), spec, options, sessions: Mutex::new(SessionTable::new()) }
+    }
+
+    /// The backend it translates for.
+    pub fn spec(&self) -> &BackendSpec {
+        &self.spec
+    }
+
+    /// Translates a request body.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) with the place in the body, what stands there and what must.
+    pub fn request_json(&self, body: &[u8], meta: &RequestMeta<'_>) -> Result<Translated> {
+        let body = RequestBody::new(body)?;
+        let failure = match body.parse() {
+            Ok(request) => return self.request(&request, meta),
+            Err(failure) => failure,
+        };
+        // A regular expression pasted into a string is the one malformation that clients really send.
+        let Some(mended) = body.mended() else { return Err(failure) };
+        let Ok(request) = mended.parse() else { return Err(failure) };
+        self.request(&request, meta)
+    }
+
+    /// Translates a parsed request.
+    ///
+    /// # Errors
+    /// As [`Translator::request_json`]; also for a server-side thread, which is refused in the words
+    /// that make the Python SDK send the whole history instead.
+    pub fn request(&self, request: &MessagesRequest<'_>, meta: &RequestMeta<'_>) -> Result<Translated> {
+        refuse_thread(request)?;
+        let quirks = *lock(&self.quirks);
+        let mut notes = Notes::default();
+        let mut reader = ContentReader { images: quirks.images, documents: meta.documents, notes: &mut notes };
+        let system = system_texts(request, &mut reader)?;
+        let conversation = Conversation::read(&request.messages, &mut reader)?;
+        let offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);
+        let asked = request.model.as_ref().map(JsonText::decode).unwrap_or_default();
+
+        let mut out = Vec::with_capacity(self.size_hint(request));
+        let mut body = Object::begin(&mut out);
+        let loaded = self.spec.quirks.loaded_model;
+        body.plain("model", model::for_backend(&asked, self.options.model.as_deref(), loaded, meta.models));
+        let mut messages = MessageList::begin(body.key("messages"), quirks);
+        messages.system(&system);
+        messages.conversation(&conversation);
+        let (images, image_bytes) = messages.end();
+        if !offered.is_empty() {
+            offered.push(body.key("tools"));
+            if let Some(choice) = &request.tool_choice {
+                offered.push_choice(choice, &quirks, &mut body, &mut notes);
+            }
+        }
+        let parameters = Parameters { request, quirks: &quirks, options: &self.options, cap: meta.max_tokens };
+        let max_tokens = parameters.push(&mut body, &mut notes);
+        body.json("stream", if request.stream { "true" } else { "false" });
+        if request.stream && quirks.stream_usage {
+            body.json("stream_options", r#"{"include_usage":true}"#);
+        }
+        body.end();
+
+        let text_tokens = if images == 0 { tokens_of(&out) } else { (out.len() as u64).saturating_sub(image_bytes) / 4 };
+        let raw_estimate = text_tokens + images * TOKENS_PER_IMAGE;
+        let context = RequestContext {
+            model: asked.into_owned(),
+            backend: self.spec.name,
+            seed: meta.seed,
+            session: meta.session.clone(),
+            estimated_input_tokens: lock(&self.sessions).correct(&meta.session, raw_estimate, meta.now),
+            raw_estimate,
+            stream: request.stream,
+            show_thinking: request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled")),
+            max_tokens,
+            tool_names: offered.into_names(),
+        };
+        Ok(Translated { body: out, context, notes: notes.0 })
+    }
+
+    /// Translates a whole answer, and tells what the turn was.
+    ///
+    /// # Errors
+    /// The backend's own error in the client's terms, or [`Backend`](crate::ErrorKind::Backend) when
+    /// the body is no answer.
+    pub fn response_json(&self, context: &RequestContext, body: &[u8]) -> Result<(Vec<u8>, TurnRecord)> {
+        convert_response(context, body)
+    }
+
+    /// Remembers what a turn produced.
+    pub fn record(&self, session: &SessionKey, turn: &TurnRecord, now: Timestamp) {
+        lock(&self.sessions).record(session, turn, now);
+    }
+
+    /// Learns that the server refuses a parameter; true when the next translation will differ.
+    pub fn learn(&self, refused: RefusedParameter) -> bool {
+        let mut quirks = lock(&self.quirks);
+        let before = *quirks;
+        match refused {
+            RefusedParameter::ReasoningEffort | RefusedParameter::ChatTemplateKwargs => {
+                quirks.reasoning = ReasoningParameter::None;
+            }
+            RefusedParameter::StreamOptions => quirks.stream_usage = false,
+            RefusedParameter::ParallelToolCalls => quirks.parallel_tool_calls = false,
+            RefusedParameter::ToolChoice => quirks.tool_choice = false,
+            RefusedParameter::ResponseFormat => quirks.response_format = false,
+            RefusedParameter::Temperature | RefusedParameter::TopP => quirks.sampling = false,
+            RefusedParameter::TopK => quirks.top_k = false,
+            RefusedParameter::Stop => quirks.max_stop = 0,
+            RefusedParameter::MaxTokens => quirks.max_tokens = MaxTokensKey::MaxCompletionTokens,
+            RefusedParameter::MaxCompletionTokens => quirks.max_tokens = MaxTokensKey::MaxTokens,
+            RefusedParameter::Images => quirks.images = false,
+            // Tools as text and relaxed schemas are not offered yet.
+            RefusedParameter::Tools | RefusedParameter::ToolSchema => {}
+        }
+        *quirks != before
+    }
+
+    /// About what the body will take, so that the buffer grows once.
+    fn size_hint(&self, request: &MessagesRequest<'_>) -> usize {
+        let tools: usize = request.tools.iter().map(|tool| {
+            let description = tool.description.as_ref().map_or(0, |text| text.as_escaped().len());
+            description + tool.input_schema.map_or(0, |raw| raw.get().len()) + 128
+        }).sum();
+        let messages: usize = request.messages.iter().map(|message| message.content.get().len() + 64).sum();
+        tools + messages + request.system.map_or(0, |raw| raw.get().len()) + 1024
+    }
+}
+
+/// The system prompt without Claude Code's attribution line, which differs between sessions and would
+/// be the first text of every prompt: no cache of a server could ever match.
+fn system_texts<'a>(request: &MessagesRequest<'a>, reader: &mut ContentReader<'_>) -> Result<Vec<JsonText<'a>>> {
+    const ATTRIBUTION: &str = "x-anthropic-billing-header:";
+    let Some(raw) = request.system else { return Ok(Vec::new()) };
+    let mut texts = Vec::new();
+    for (index, block) in Content::parse(raw, "system")?.into_blocks().into_iter().enumerate() {
+        let mut parts = Vec::new();
+        match block {
+            Block::Text(text) if index == 0 && text.as_escaped().starts_with(ATTRIBUTION) => {
+                let decoded = text.decode();
+                if let Some((_, rest)) = decoded.split_once('\n').filter(|(_, rest)| !rest.trim().is_empty()) {
+                    texts.push(JsonText::from_plain(rest.trim_start_matches('\n')));
+                }
+            }
+            other => reader.parts(other, &mut parts),
+        }
+        texts.extend(parts.into_iter().filter_map(super::content::Part::into_text));
+    }
+    Ok(texts)
+}
+
+/// The Python SDK's tool runner keeps the dialogue on Anthropic's servers unless it is told that this
+/// is not to be had; ignored, it would send lone tool results for ever.
+fn refuse_thread(request: &MessagesRequest<'_>) -> Result<()> {
+    let Some(thread) = &request.thread else { return Ok(()) };
+    let message = "thread: server-side threads are not kept here; send the whole history in messages";
+    let mut error = ApiError::invalid_request(message);
+    if thread.kind.is("continue") {
+        error.status = 404;
+        error.kind = ErrorType::NotFound;
+        error.details = Some(r#"{"error_code":"thread_not_found"}"#.to_owned());
+    } else {
+        error.details = Some(r#"{"error_code":"thread_unsupported_request","unsupported":["thread"]}"#.to_owned());
+    }
+    Err(Error::from(error))
+}
+
+/// A lock whose data is sound even if a holder panicked: every update is a single assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

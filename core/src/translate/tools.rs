@@ -1,0 +1,116 @@
+//! Tool definitions and the choice among them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::context::{ToolNames, backend_name};
+use super::notes::{NoteKind, Notes};
+use crate::backend::Quirks;
+use crate::wire::JsonText;
+use crate::wire::anthropic::{Tool, ToolChoice};
+use crate::wire::json::Object;
+
+/// Claude Code's stand-in for tools that are not loaded; it must never be offered.
+const PLACEHOLDER: &str = "DeferredToolPlaceholder";
+
+/// The tools that are offered to the model.
+pub(super) struct Offered<'t, 'a> {
+    tools: Vec<(&'t Tool<'a>, Option<String>)>,
+    names: HashMap<String, String>,
+}
+
+impl<'t, 'a> Offered<'t, 'a> {
+    /// Leaves out server tools, placeholders, deferred tools that nobody has loaded, and repetitions.
+    pub(super) fn choose(tools: &'t [Tool<'a>], loaded: &HashSet<String>, notes: &mut Notes) -> Self {
+        let mut offered = Offered { tools: Vec::with_capacity(tools.len()), names: HashMap::new() };
+        let mut seen = HashSet::with_capacity(tools.len());
+        for tool in tools {
+            let name = tool.name.decode();
+            let server_type = tool.kind.as_ref().filter(|kind| !kind.is("custom"));
+            if let Some(kind) = server_type {
+                let why = format!("{} runs on Anthropic's servers", kind.decode());
+                notes.add(NoteKind::Dropped, format!("tool {name}"), why);
+            } else if name == PLACEHOLDER || (tool.defer_loading == Some(true) && !loaded.contains(name.as_ref())) {
+                // Meant to be unknown to the model: no note.
+            } else if !seen.insert(name.clone()) {
+                notes.add(NoteKind::Dropped, format!("tool {name}"), "its name is there twice");
+            } else {
+                let short = backend_name(&name);
+                if let Some(short) = &short {
+                    notes.add(NoteKind::Renamed, format!("tool {name}"), format!("sent as {short}"));
+                    offered.names.insert(short.clone(), name.into_owned());
+                }
+                offered.tools.push((tool, short));
+            }
+        }
+        offered
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tools.is_empty()
+    }
+
+    pub(super) fn into_names(self) -> ToolNames {
+        ToolNames::new(self.names)
+    }
+
+    /// Writes the `tools` array: no key but those of the reference, schemas as the client wrote them.
+    pub(super) fn push(&self, out: &mut Vec<u8>) {
+        for (index, (tool, short)) in self.tools.iter().enumerate() {
+            out.push(if index == 0 { b'[' } else { b',' });
+            let mut object = Object::begin(out);
+            object.plain("type", "function");
+            let mut function = Object::begin(object.key("function"));
+            match short {
+                Some(short) => function.plain("name", short),
+                None => function.text("name", &tool.name),
+            };
+            if let Some(description) = &tool.description {
+                function.text("description", description);
+            }
+            let schema = tool.input_schema.map(|raw| raw.get()).filter(|json| json.starts_with('{'));
+            function.json("parameters", schema.unwrap_or(r#"{"type":"object","properties":{}}"#));
+            function.end();
+            object.end();
+        }
+        out.push(b']');
+    }
+
+    /// Writes `tool_choice` and `parallel_tool_calls`, where there are tools to choose from.
+    pub(super) fn push_choice(&self, choice: &ToolChoice<'_>, quirks: &Quirks, body: &mut Object<'_>, notes: &mut Notes) {
+        if quirks.tool_choice {
+            match choice.kind.as_escaped() {
+                "auto" => _ = body.plain("tool_choice", "auto"),
+                "any" => _ = body.plain("tool_choice", "required"),
+                "none" => _ = body.plain("tool_choice", "none"),
+                "tool" => self.push_named(choice.name.as_ref(), body, notes),
+                other => notes.add(NoteKind::Dropped, "tool_choice", format!("{other:?} is not known")),
+            }
+        } else {
+            notes.add(NoteKind::Dropped, "tool_choice", "the backend does not know it");
+        }
+        if choice.disable_parallel_tool_use == Some(true) {
+            if quirks.parallel_tool_calls {
+                body.json("parallel_tool_calls", "false");
+            } else {
+                notes.add(NoteKind::Dropped, "disable_parallel_tool_use", "the backend does not know it");
+            }
+        }
+    }
+
+    fn push_named(&self, name: Option<&JsonText<'_>>, body: &mut Object<'_>, notes: &mut Notes) {
+        let found = name.and_then(|name| self.tools.iter().find(|(tool, _)| tool.name.decode() == name.decode()));
+        let Some((tool, short)) = found else {
+            notes.add(NoteKind::Dropped, "tool_choice", "it names a tool that is not offered");
+            return;
+        };
+        let mut object = Object::begin(body.key("tool_choice"));
+        object.plain("type", "function");
+        let mut function = Object::begin(object.key("function"));
+        match short {
+            Some(short) => function.plain("name", short),
+            None => function.text("name", &tool.name),
+        };
+        function.end();
+        object.end();
+    }
+}

@@ -1,0 +1,16 @@
+//! JSON and server-sent events as they are on the wire, and nothing else.
+//!
+//! Types borrow from the body they were read from, keep strings in escaped form ([`JsonText`]) and
+//! tolerate fields, block types and shapes that they do not know.
+
+pub mod anthropic;
+pub mod api_error;
+pub mod blocks;
+pub(crate) mod json;
+pub mod openai;
+mod repair;
+pub mod sse;
+
+pub use api_error::{ApiError, ErrorType, TokenLimit};
+pub use json::{DecodedChars, JsonText, push_escaped, shape};
+pub use repair::repair_escapes;

@@ -1,0 +1,36 @@
+//! The command line of anyclaude, as a library so that other doors can offer it too.
+
+mod args;
+mod commands;
+mod output;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Runs the command line; the first argument is the program's name.
+///
+/// Exit codes: 0 for success, 1 for a failure, 2 for arguments that make no sense.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match args::Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are "errors" too, with exit code 0.
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+        }
+    };
+    let result = match args.command.unwrap_or_default() {
+        args::Command::Serve(serve) => commands::serve::run(&serve),
+        args::Command::Translate(file) => commands::convert::translate(&file),
+        args::Command::Stream(file) => commands::convert::stream(&file),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,49 @@
+#!/bin/sh
+# The tools that have to be there before anything can be installed. Says what is missing and how to get it;
+# with CI=true or INSTALL=1, as root on a Debian-like system, it installs what the distribution has.
+. "$(dirname "$0")/lib.sh"
+
+missing=
+packages=
+
+need() { # NAME "DEBIAN PACKAGES" HOW test-command...
+    name=$1 debian=$2 how=$3
+    shift 3
+    if "$@" > /dev/null 2>&1; then return; fi
+    missing="$missing
+  $name: $how"
+    packages="$packages $debian"
+}
+
+python_ok() {
+    "${PYTHON:-python3}" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))'
+}
+
+npm_ok() {
+    npm --version
+}
+
+# Rust 1.85 brought edition 2024; an older cargo fails with an error that does not say so.
+cargo_ok() {
+    cargo --version && rustfmt --version && cargo clippy --version
+}
+
+check() {
+    missing='' packages=''
+    need "C compiler" build-essential "apt-get install build-essential, or Xcode's command line tools" cc --version
+    need "Python >= 3.10 with venv" "python3 python3-venv" "apt-get install python3 python3-venv" python_ok
+    need "npm" npm "apt-get install npm, or with Node from nodejs.org" npm_ok
+    need "Rust with rustfmt and clippy" "" "rustup (rustup.rs); distributions are mostly too old" cargo_ok
+    [ -z "$missing" ]
+}
+
+check && exit 0
+if [ -n "$packages" ] && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null &&
+    { [ "${CI:-}" = true ] || [ "${INSTALL:-}" = 1 ]; }; then
+    apt-get update -q
+    # shellcheck disable=SC2086  # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+    check && exit 0
+fi
+die "missing:$missing
+(as root on Debian, INSTALL=1 installs what apt has)"
