@@ -33,7 +33,6 @@ pub struct StreamConverter {
     decoder: ChatDecoder,
     answer: Answer,
     phase: Phase,
-    wrote_since_tick: bool,
 }
 
 /// How far the answer is after a call.
@@ -77,7 +76,6 @@ impl StreamConverter {
             decoder: ChatDecoder::new(context.backend),
             answer: Answer::new(&context),
             phase: Phase::Fresh,
-            wrote_since_tick: false,
             context,
         }
     }
@@ -86,7 +84,6 @@ impl StreamConverter {
     pub fn start(&mut self, out: &mut Vec<u8>) {
         if self.phase == Phase::Fresh {
             self.phase = Phase::Started;
-            self.wrote_since_tick = true;
             push_message_start(out, &self.context);
         }
     }
@@ -94,12 +91,10 @@ impl StreamConverter {
     /// Takes the next bytes of the backend's stream, cut anywhere.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Progress {
         self.start(out);
-        let before = out.len();
         let mut splitter = std::mem::take(&mut self.splitter);
         let split = splitter.push(bytes, &mut |event| self.take(event.data, out));
         self.splitter = splitter;
         self.settle(split, out);
-        self.wrote_since_tick |= out.len() > before;
         self.progress()
     }
 
@@ -111,9 +106,9 @@ impl StreamConverter {
         self.progress()
     }
 
-    /// Call at every ping interval: writes a ping when nothing was written since the last call.
+    /// Call when nothing has been written for a ping interval: writes a ping.
     pub fn tick(&mut self, out: &mut Vec<u8>) -> Progress {
-        if self.phase == Phase::Started && !self.wrote_since_tick {
+        if self.phase == Phase::Started {
             if self.decoder.stopped() {
                 // The answer is over and only the counts, or the close, never came.
                 self.end(out);
@@ -121,7 +116,6 @@ impl StreamConverter {
                 push_ping(out);
             }
         }
-        self.wrote_since_tick = false;
         self.progress()
     }
 

@@ -12,10 +12,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyclaude_core::translate::backend_error::{
-    BackendFailure, StreamFailure, classify, classify_stream_error, refused_parameter,
-};
 use anyclaude_core::wire::ApiError;
+use anyclaude_core::{BackendFailure, StreamFailure, classify, classify_stream_error, refused_parameter};
 use serde_json::{Value, json};
 
 const MIN_CASES: usize = 45;

@@ -64,7 +64,8 @@ def test_tools(backend, claude):
 
 def test_subagent(backend, claude):
     """The subagent's requests are a conversation of their own."""
-    task = {"description": "count", "prompt": "SUBTASK: count to three", "subagent_type": "general-purpose"}
+    task = {"description": "count", "prompt": "SUBTASK: count to three", "subagent_type": "general-purpose",
+            "run_in_background": False}
 
     def answer(request, _number):
         history = request.json["messages"]

@@ -49,6 +49,12 @@ CAUSES: dict[str, list] = {
 }
 
 
+@pytest.fixture
+def proxy(start_proxy):
+    """Silence before the first token is a prefill and may last for ever by default; here it may not."""
+    return start_proxy(stall_timeout="1s", first_byte_timeout="1s")
+
+
 @pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize("state", STATES)
 def test_stream(backend, proxy, state, cause):

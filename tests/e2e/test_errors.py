@@ -73,11 +73,10 @@ def test_status(backend, proxy, name, stream):
 @pytest.mark.parametrize("name", [name for name in CASES if isinstance(CASES[name].reply, Status)])
 def test_after_commit_it_is_an_error_event(backend, proxy, name):
     case = CASES[name]
-    late = Status(case.reply.code, case.reply.body, case.reply.headers, after=0.8)
+    late = Status(case.reply.code, case.reply.body, case.reply.headers, after=0.6)
     backend.script(lambda *_: late)
     reply = messages.post(proxy.url, messages.request(), stream=True)
     assert reply.status == 200 and reply.names[0] == "message_start" and reply.names[-1] == "error"
-    assert "ping" in reply.names, "the silence was longer than a ping interval"
     assert reply.error["type"] == case.kind
     assert case.says in reply.error["message"]
 

@@ -6,7 +6,7 @@ use super::tool_calls::{MAX_ARGUMENT_BYTES, ToolCalls};
 use crate::event::{Event, EventSink, Stop};
 use crate::translate::backend_error::{StreamFailure, classify_stream_error};
 use crate::wire::openai::{ChatChunk, Choice, Delta, ToolCallDelta, Usage, number, text};
-use crate::wire::{ApiError, JsonText};
+use crate::wire::{ApiError, JsonText, repair_escapes};
 
 /// Decodes the answer of one request.
 #[derive(Debug)]
@@ -15,13 +15,22 @@ pub(crate) struct ChatDecoder {
     calls: ToolCalls,
     /// Text that came while a call was not finished; it goes out behind the call.
     waiting_text: String,
+    /// The escape of half a surrogate pair that ended a piece of text.
+    half_character: String,
     stopped: bool,
     any_output: bool,
 }
 
 impl ChatDecoder {
     pub(crate) fn new(backend: &'static str) -> Self {
-        ChatDecoder { backend, calls: ToolCalls::default(), waiting_text: String::new(), stopped: false, any_output: false }
+        ChatDecoder {
+            backend,
+            calls: ToolCalls::default(),
+            waiting_text: String::new(),
+            half_character: String::new(),
+            stopped: false,
+            any_output: false,
+        }
     }
 
     /// Takes the data of one stream event, or a whole answer.
@@ -150,6 +159,7 @@ impl ChatDecoder {
 
     fn text(&mut self, text: JsonText<'_>, sink: &mut dyn EventSink) {
         self.any_output = true;
+        let Some(text) = self.whole_characters(text) else { return };
         if !self.calls.is_busy() {
             sink.event(Event::Text(text));
         } else if self.waiting_text.len() + text.as_escaped().len() <= MAX_ARGUMENT_BYTES {
@@ -157,6 +167,20 @@ impl ChatDecoder {
         } else {
             sink.event(Event::Failure(ApiError::api(502, "the backend sent too much text inside of a tool call")));
         }
+    }
+
+    /// Some servers cut an emoji between the two halves of its escape; a client that parses each
+    /// event by itself could not join them. The first half waits for the second.
+    fn whole_characters<'t>(&mut self, text: JsonText<'t>) -> Option<JsonText<'t>> {
+        if self.half_character.is_empty() && !text.ends_in_surrogate() {
+            return Some(text);
+        }
+        let joined = std::mem::take(&mut self.half_character) + text.as_escaped();
+        let joined = JsonText::escaped(&joined);
+        let (whole, half) = joined.split_surrogate();
+        self.half_character.push_str(half);
+        let mended = String::from_utf8_lossy(&repair_escapes(whole.as_bytes())).into_owned();
+        (!mended.is_empty()).then(|| JsonText::escaped(&mended).into_owned())
     }
 
     fn flush_text(&mut self, sink: &mut dyn EventSink) {

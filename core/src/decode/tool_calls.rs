@@ -64,7 +64,7 @@ impl ToolCalls {
         call.id = call.id.take().or(id);
         if let Some(name) = &name {
             // A name in pieces is joined; a name that is repeated with each piece is not.
-            if !call.tracker.begun() && call.name != name.as_escaped() {
+            if call.name.is_empty() || (!call.tracker.begun() && call.name != name.as_escaped()) {
                 call.name.push_str(name.as_escaped());
             }
         }
@@ -128,22 +128,23 @@ impl ToolCalls {
         let at = match index {
             Some(index) => match self.calls.iter().rposition(|call| call.index == Some(index)) {
                 Some(at) => at,
-                None => return by_id(),
+                None => by_id()?,
             },
             None => by_id().or_else(|| if id.is_some() && name.is_some() { None } else { self.calls.len().checked_sub(1) })?,
         };
         let call = self.calls.get(at)?;
         let Some(name) = name else { return Some(at) };
-        // A name can begin another call under an index that was used before, or without any index.
+        // A name can begin another call under an index or id that was used before, or without any.
         let same_id = match (id, call.id.as_deref()) {
             (Some(new), Some(old)) => Some(new == old),
             _ => None,
         };
         let begins_another = match same_id {
-            Some(true) => false,
             Some(false) => call.tracker.complete() || !call.tracker.begun(),
-            None if call.tracker.complete() => arguments.is_some_and(|new| !call.repeats(name, new)),
-            None => index.is_none() && !call.name.is_empty() && call.name != name.as_escaped(),
+            _ if call.name.is_empty() => false,
+            _ if call.tracker.complete() => !call.repeats(name, arguments),
+            Some(true) => false,
+            None => index.is_none() && call.name != name.as_escaped(),
         };
         (!begins_another).then_some(at)
     }
@@ -183,9 +184,9 @@ impl ToolCalls {
 
 impl Call {
     /// Whether a piece says again what this finished call has said.
-    fn repeats(&self, name: &JsonText<'_>, arguments: &JsonText<'_>) -> bool {
-        self.name == name.as_escaped()
-            && (arguments.is_empty() || same_json(&self.arguments, arguments.as_escaped()))
+    fn repeats(&self, name: &JsonText<'_>, arguments: Option<&JsonText<'_>>) -> bool {
+        let told_before = |new: &JsonText<'_>| new.is_empty() || same_json(&self.arguments, new.as_escaped());
+        self.name == name.as_escaped() && arguments.is_none_or(told_before)
     }
 
     fn send_rest(&mut self, sink: &mut dyn EventSink) {

@@ -38,7 +38,7 @@ pub(super) struct StreamBody {
     converter: StreamConverter,
     tally: Tally,
     timer: Pin<Box<Sleep>>,
-    next_ping: Instant,
+    last_write: Instant,
     ping_interval: Duration,
     stall_timeout: Option<Duration>,
     last_byte: Instant,
@@ -56,7 +56,7 @@ impl StreamBody {
             converter,
             tally,
             timer: Box::pin(tokio::time::sleep(ping_interval)),
-            next_ping: now + ping_interval,
+            last_write: now,
             ping_interval,
             stall_timeout,
             last_byte: now,
@@ -75,6 +75,7 @@ impl StreamBody {
         loop {
             self.take_ready(cx, &mut out);
             if !out.is_empty() {
+                self.last_write = Instant::now();
                 return Poll::Ready(Some(out.into()));
             }
             if matches!(self.source, Source::Done) {
@@ -135,13 +136,14 @@ impl StreamBody {
             let seconds = self.stall_timeout.unwrap_or_default().as_secs_f32();
             let message = format!("the backend has been silent for {seconds} s in the middle of its answer");
             self.fail(&ApiError::api(504, message), out);
-        } else if self.next_ping <= now {
-            self.next_ping = now + self.ping_interval;
+        } else if self.last_write + self.ping_interval <= now {
+            self.last_write = now;
             self.progress = self.converter.tick(out);
             self.end_if_over();
         }
-        let wake = self.stall_deadline().map_or(self.next_ping, |deadline| deadline.min(self.next_ping));
-        self.timer.as_mut().reset(wake.max(now + Duration::from_millis(1)));
+        let ping = self.last_write + self.ping_interval;
+        let wake = self.stall_deadline().map_or(ping, |deadline| deadline.min(ping));
+        self.timer.as_mut().reset(wake);
     }
 
     /// Silence before the first token is prefill, and may last.

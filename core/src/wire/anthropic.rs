@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::JsonText;
+use super::json::{JsonText, plain_words};
 use super::repair::{may_hold_surrogates, repair_escapes};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -55,6 +55,7 @@ pub struct MessagesRequest<'a> {
 
 /// One message of the dialogue.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a message: an object with role and content")]
 pub struct InputMessage<'a> {
     /// `user`, `assistant` or `system`.
     #[serde(borrow)]
@@ -66,6 +67,7 @@ pub struct InputMessage<'a> {
 
 /// A tool definition.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a tool: an object with a name")]
 pub struct Tool<'a> {
     /// Present on server tools (`web_search_20250305`); absent or `custom` on client tools.
     #[serde(borrow, rename = "type", default)]
@@ -86,6 +88,7 @@ pub struct Tool<'a> {
 
 /// Which tool must be called.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "a tool choice: an object with a type")]
 pub struct ToolChoice<'a> {
     /// `auto`, `any`, `tool` or `none`.
     #[serde(borrow, rename = "type")]
@@ -100,6 +103,7 @@ pub struct ToolChoice<'a> {
 
 /// The client's wish for thinking.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with a type")]
 pub struct Thinking<'a> {
     /// `enabled`, `adaptive` or `disabled`.
     #[serde(borrow, rename = "type")]
@@ -111,6 +115,7 @@ pub struct Thinking<'a> {
 
 /// Effort and answer format.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object")]
 pub struct OutputConfig<'a> {
     /// `low`, `medium`, `high`, `xhigh` or `max`.
     #[serde(borrow, default)]
@@ -122,6 +127,7 @@ pub struct OutputConfig<'a> {
 
 /// The schema that the answer must follow.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with a type")]
 pub struct OutputFormat<'a> {
     /// `json_schema`.
     #[serde(borrow, rename = "type")]
@@ -133,6 +139,7 @@ pub struct OutputFormat<'a> {
 
 /// A server-side conversation.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "an object with a type")]
 pub struct Thread<'a> {
     /// `create` or `continue`.
     #[serde(borrow, rename = "type")]
@@ -174,6 +181,9 @@ impl<'a> RequestBody<'a> {
         let text = std::str::from_utf8(&self.0)
             .map_err(|error| Error::new(ErrorKind::InvalidRequest, format!("request body: {error}")))?;
         let request: MessagesRequest<'_> = serde_json::from_str(text).map_err(|error| explain(text, &error))?;
+        if request.messages.is_empty() {
+            return Err(Error::at("messages", "the list is empty; at least one message is needed"));
+        }
         if request.messages.len() > MAX_MESSAGES {
             return Err(Error::at("messages", format_args!("at most {MAX_MESSAGES} messages are taken")));
         }
@@ -190,8 +200,7 @@ fn explain(text: &str, error: &serde_json::Error) -> Error {
         Ok(_) => String::new(),
     };
     let path = if path.is_empty() { "request body" } else { path.as_str() };
-    let what = error.to_string().replace("expected u64", "expected a whole number that is not negative");
-    Error::at(path, if error.is_eof() { format!("the JSON is cut short: {what}") } else { what })
+    Error::at(path, plain_words(error))
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for MessagesRequest<'a> {

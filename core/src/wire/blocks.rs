@@ -7,7 +7,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{JsonText, Object, shape};
+use super::json::{JsonText, Object, plain_words, shape};
 use crate::error::{Error, Result};
 
 /// The content of a message, a tool result or the system prompt.
@@ -101,6 +101,7 @@ pub enum Source<'a> {
 
 /// Every field that any known block has; typed when the block's type is known.
 #[derive(Deserialize)]
+#[serde(expecting = "a content block: an object with a `type`")]
 struct Fields<'a> {
     #[serde(borrow, rename = "type")]
     kind: JsonText<'a>,
@@ -131,6 +132,7 @@ struct Fields<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a source: an object with a `type`")]
 struct SourceFields<'a> {
     #[serde(borrow, rename = "type")]
     kind: JsonText<'a>,
@@ -265,9 +267,9 @@ fn from_raw<'a, T: Deserialize<'a>>(raw: &'a RawValue, path: &str) -> Result<T> 
             Err(detailed) => {
                 let inner = detailed.path().to_string();
                 let joint = if inner.starts_with('[') || inner == "." { "" } else { "." };
-                Error::at(&format!("{path}{joint}{}", inner.trim_end_matches('.')), detailed.inner())
+                Error::at(&format!("{path}{joint}{}", inner.trim_end_matches('.')), plain_words(detailed.inner()))
             }
-            Ok(_) => Error::at(path, error),
+            Ok(_) => Error::at(path, plain_words(&error)),
         }
     })
 }

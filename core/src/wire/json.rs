@@ -65,6 +65,22 @@ impl<'a> JsonText<'a> {
         DecodedChars::new(&self.0)
     }
 
+    /// Whether the text ends in the escape of the first half of a surrogate pair.
+    pub(crate) fn ends_in_surrogate(&self) -> bool {
+        !self.split_surrogate().1.is_empty()
+    }
+
+    /// Splits the escape of a first half of a surrogate pair off the end.
+    pub(crate) fn split_surrogate(&self) -> (&str, &str) {
+        let whole = (self.as_escaped(), "");
+        let Some(at) = self.0.len().checked_sub(6) else { return whole };
+        let Some((head, tail)) = self.0.split_at_checked(at) else { return whole };
+        let is_half = matches!(tail.as_bytes(), [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..]);
+        // An even number of backslashes before it are escapes of their own.
+        let before = head.bytes().rev().take_while(|&byte| byte == b'\\').count();
+        if is_half && before % 2 == 0 { (head, tail) } else { whole }
+    }
+
     /// Whether nothing stands here at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -158,6 +174,22 @@ pub fn shape(raw: &RawValue) -> &'static str {
         Some(b'n') => "null",
         _ => "a number",
     }
+}
+
+/// A parser's complaint in the words of JSON rather than of Rust.
+pub(crate) fn plain_words(error: &serde_json::Error) -> String {
+    const WORDS: [(&str, &str); 5] = [
+        ("expected u64", "expected a whole number that is not negative"),
+        ("expected a sequence", "expected an array"),
+        ("invalid type: sequence", "invalid type: array"),
+        ("invalid type: map", "invalid type: object"),
+        ("expected struct ", "expected an object: "),
+    ];
+    let mut text = error.to_string();
+    for (rust, json) in WORDS {
+        text = text.replace(rust, json);
+    }
+    if error.is_eof() { format!("the JSON is cut short: {text}") } else { text }
 }
 
 /// Appends `text` to `out` as the inside of a JSON string.
@@ -285,7 +317,7 @@ mod tests {
                 c.encode_utf16(&mut [0; 2]).iter().map(|u| format!("\\u{u:04x}")).collect()
             }).collect();
             let raw: &RawValue = serde_json::from_str(&ascii).unwrap();
-            prop_assert_eq!(JsonText::from_raw(raw).unwrap().decode(), text);
+            prop_assert_eq!(JsonText::from_raw(raw).unwrap().decode().into_owned(), text);
         }
 
         #[test]

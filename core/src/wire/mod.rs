@@ -4,13 +4,13 @@
 //! tolerate fields, block types and shapes that they do not know.
 
 pub mod anthropic;
-pub mod api_error;
+mod api_error;
 pub mod blocks;
 pub(crate) mod json;
 pub mod openai;
 mod repair;
 pub mod sse;
 
-pub use api_error::{ApiError, ErrorType, TokenLimit};
+pub use api_error::{ApiError, ErrorType, TokenLimit, UnknownErrorType};
 pub use json::{DecodedChars, JsonText, push_escaped, shape};
 pub use repair::repair_escapes;

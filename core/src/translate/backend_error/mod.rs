@@ -64,7 +64,7 @@ impl<'a> BackendFailure<'a> {
 /// read gives a sentence with the status and the backend's name.
 ///
 /// ```
-/// use anyclaude_core::translate::backend_error::{BackendFailure, classify};
+/// use anyclaude_core::{BackendFailure, classify};
 ///
 /// let body = br#"{"error":{"code":400,"type":"exceed_context_size_error","n_prompt_tokens":8708,"n_ctx":8192,
 ///     "message":"request (8708 tokens) exceeds the available context size (8192 tokens)"}}"#;

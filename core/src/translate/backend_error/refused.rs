@@ -75,7 +75,7 @@ impl RefusedParameter {
 /// statuses that single servers use for these (404, 415, 500, and errors inside a 200).
 ///
 /// ```
-/// use anyclaude_core::translate::backend_error::{RefusedParameter, refused_parameter};
+/// use anyclaude_core::{RefusedParameter, refused_parameter};
 ///
 /// let body = br#"{"error":{"message":"Unrecognized request argument supplied: reasoning_effort"}}"#;
 /// assert_eq!(refused_parameter(400, body), Some(RefusedParameter::ReasoningEffort));
