@@ -160,7 +160,8 @@ impl StreamConverter {
         self.answer.record(&self.context, &self.decoder, self.phase == Phase::Ended && !failed)
     }
 
-    fn progress(&self) -> Progress {
+    /// How far the answer is.
+    pub fn progress(&self) -> Progress {
         match self.phase {
             Phase::Ended => Progress::Ended,
             _ if self.answer.blocks.bytes() > 0 || self.answer.blocks.any() => Progress::Answering,

@@ -13,12 +13,20 @@ use crate::wire::{ApiError, JsonText, repair_escapes};
 pub(crate) struct ChatDecoder {
     backend: &'static str,
     calls: ToolCalls,
-    /// Text that came while a call was not finished; it goes out behind the call.
-    waiting_text: String,
+    /// What came while a call was not finished; it goes out behind the call.
+    waiting: Vec<Prose>,
+    waiting_bytes: usize,
     /// The escape of half a surrogate pair that ended a piece of text.
     half_character: String,
     stopped: bool,
     any_output: bool,
+}
+
+/// Words of the model, escaped.
+#[derive(Debug)]
+enum Prose {
+    Text(String),
+    Thinking(String),
 }
 
 impl ChatDecoder {
@@ -26,7 +34,8 @@ impl ChatDecoder {
         ChatDecoder {
             backend,
             calls: ToolCalls::default(),
-            waiting_text: String::new(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
             half_character: String::new(),
             stopped: false,
             any_output: false,
@@ -59,7 +68,7 @@ impl ChatDecoder {
     /// The stream has ended in good order.
     pub(crate) fn finish(&mut self, sink: &mut dyn EventSink) {
         self.calls.finish(sink);
-        self.flush_text(sink);
+        self.flush(sink);
     }
 
     /// The backend has said why it ended.
@@ -98,8 +107,7 @@ impl ChatDecoder {
     fn delta(&mut self, delta: &Delta<'_>, sink: &mut dyn EventSink) {
         // Servers that send both names send the same text twice.
         if let Some(thinking) = text(delta.reasoning_content).or_else(|| text(delta.reasoning)) {
-            self.any_output = true;
-            sink.event(Event::Thinking(thinking));
+            self.thinking(&thinking, sink);
         }
         if let Some(content) = delta.content {
             self.content(content, sink);
@@ -117,7 +125,7 @@ impl ChatDecoder {
             self.call(&ToolCallDelta { index: None, id: None, function: Some(function) }, sink);
         }
         if !self.calls.is_busy() {
-            self.flush_text(sink);
+            self.flush(sink);
         }
     }
 
@@ -148,8 +156,7 @@ impl ChatDecoder {
             let thoughts = part.thinking.map(|raw| serde_json::from_str::<Vec<Part<'_>>>(raw.get()).unwrap_or_default());
             let pieces = thoughts.iter().flatten().map(|thought| thought.text).chain([part.thinking]);
             for thinking in pieces.filter_map(text) {
-                self.any_output = true;
-                sink.event(Event::Thinking(thinking));
+                self.thinking(&thinking, sink);
             }
             if let Some(text) = text(part.text) {
                 self.text(text, sink);
@@ -161,10 +168,31 @@ impl ChatDecoder {
         self.any_output = true;
         let Some(text) = self.whole_characters(text) else { return };
         if !self.calls.is_busy() {
-            sink.event(Event::Text(text));
-        } else if self.waiting_text.len() + text.as_escaped().len() <= MAX_ARGUMENT_BYTES {
-            self.waiting_text.push_str(text.as_escaped());
-        } else {
+            return sink.event(Event::Text(text));
+        }
+        self.make_room(text.as_escaped().len(), sink);
+        match self.waiting.last_mut() {
+            Some(Prose::Text(waiting)) => waiting.push_str(text.as_escaped()),
+            _ => self.waiting.push(Prose::Text(text.as_escaped().to_owned())),
+        }
+    }
+
+    fn thinking(&mut self, text: &JsonText<'_>, sink: &mut dyn EventSink) {
+        self.any_output = true;
+        if !self.calls.is_busy() {
+            return sink.event(Event::Thinking(text.borrowed()));
+        }
+        self.make_room(text.as_escaped().len(), sink);
+        match self.waiting.last_mut() {
+            Some(Prose::Thinking(waiting)) => waiting.push_str(text.as_escaped()),
+            _ => self.waiting.push(Prose::Thinking(text.as_escaped().to_owned())),
+        }
+    }
+
+    /// Bounds what waits; a failure ends the answer.
+    fn make_room(&mut self, bytes: usize, sink: &mut dyn EventSink) {
+        self.waiting_bytes += bytes;
+        if self.waiting_bytes > MAX_ARGUMENT_BYTES {
             sink.event(Event::Failure(ApiError::api(502, "the backend sent too much text inside of a tool call")));
         }
     }
@@ -183,11 +211,14 @@ impl ChatDecoder {
         (!mended.is_empty()).then(|| JsonText::escaped(&mended).into_owned())
     }
 
-    fn flush_text(&mut self, sink: &mut dyn EventSink) {
-        if !self.waiting_text.is_empty() {
-            let text = std::mem::take(&mut self.waiting_text);
-            sink.event(Event::Text(JsonText::escaped(&text)));
+    fn flush(&mut self, sink: &mut dyn EventSink) {
+        for prose in std::mem::take(&mut self.waiting) {
+            match prose {
+                Prose::Text(text) => sink.event(Event::Text(JsonText::escaped(&text))),
+                Prose::Thinking(text) => sink.event(Event::Thinking(JsonText::escaped(&text))),
+            }
         }
+        self.waiting_bytes = 0;
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) struct StreamBody {
     timer: Pin<Box<Sleep>>,
     last_write: Instant,
     ping_interval: Duration,
+    first_byte_timeout: Option<Duration>,
     stall_timeout: Option<Duration>,
     last_byte: Instant,
     progress: Progress,
@@ -50,6 +51,7 @@ impl StreamBody {
     pub(super) fn new(source: Source, converter: StreamConverter, tally: Tally) -> Self {
         let config = tally.config();
         let (ping_interval, stall_timeout) = (config.ping_interval, config.stall_timeout);
+        let first_byte_timeout = config.first_byte_timeout;
         let now = Instant::now();
         StreamBody {
             source,
@@ -58,6 +60,7 @@ impl StreamBody {
             timer: Box::pin(tokio::time::sleep(ping_interval)),
             last_write: now,
             ping_interval,
+            first_byte_timeout,
             stall_timeout,
             last_byte: now,
             progress: Progress::Waiting,
@@ -131,10 +134,8 @@ impl StreamBody {
 
     fn on_timer(&mut self, out: &mut Vec<u8>) {
         let now = Instant::now();
-        let stalled = self.stall_deadline().is_some_and(|deadline| deadline <= now);
-        if stalled {
-            let seconds = self.stall_timeout.unwrap_or_default().as_secs_f32();
-            let message = format!("the backend has been silent for {seconds} s in the middle of its answer");
+        if let Some(patience) = self.patience().filter(|&patience| self.last_byte + patience <= now) {
+            let message = format!("the backend has been silent for {} s", patience.as_secs_f32());
             self.fail(&ApiError::api(504, message), out);
         } else if self.last_write + self.ping_interval <= now {
             self.last_write = now;
@@ -142,14 +143,17 @@ impl StreamBody {
             self.end_if_over();
         }
         let ping = self.last_write + self.ping_interval;
-        let wake = self.stall_deadline().map_or(ping, |deadline| deadline.min(ping));
+        let wake = self.patience().map_or(ping, |patience| ping.min(self.last_byte + patience));
         self.timer.as_mut().reset(wake);
     }
 
-    /// Silence before the first token is prefill, and may last.
-    fn stall_deadline(&self) -> Option<Instant> {
-        let answering = matches!(self.source, Source::Events(_)) && self.progress == Progress::Answering;
-        self.stall_timeout.filter(|_| answering).map(|timeout| self.last_byte + timeout)
+    /// Silence before the first token is prefill, and may last unless the user says otherwise.
+    fn patience(&self) -> Option<Duration> {
+        match (&self.source, self.progress) {
+            (Source::Events(_), Progress::Waiting) => self.first_byte_timeout,
+            (Source::Events(_), Progress::Answering) => self.stall_timeout,
+            _ => None,
+        }
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) {

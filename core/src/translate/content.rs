@@ -54,6 +54,7 @@ impl DocumentText for NoDocuments {
 /// Turns blocks into parts, under one backend's rules.
 pub(super) struct ContentReader<'r> {
     pub(super) images: bool,
+    pub(super) keeps_thinking: bool,
     pub(super) documents: &'r dyn DocumentText,
     pub(super) notes: &'r mut Notes,
 }

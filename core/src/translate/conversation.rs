@@ -77,7 +77,7 @@ impl<'a> Conversation<'a> {
                 }
             }
         }
-        conversation.settle();
+        conversation.settle(reader.keeps_thinking);
         Ok(conversation)
     }
 
@@ -167,15 +167,12 @@ impl<'a> Conversation<'a> {
     }
 
     /// The last steps, which need the whole dialogue.
-    fn settle(&mut self) {
+    fn settle(&mut self, keeps_thinking: bool) {
         if !self.carry.is_empty() {
             let parts = std::mem::take(&mut self.carry);
             self.turns.push(Turn::User(UserTurn { parts, ..UserTurn::default() }));
         }
-        self.turns.retain(|turn| match turn {
-            Turn::Assistant(turn) => !(turn.text.is_empty() && turn.calls.is_empty() && turn.thinking.is_empty()),
-            Turn::User(_) => true,
-        });
+        self.leave_out_empty_answers(keeps_thinking);
         if !self.lead.is_empty() {
             let lead = std::mem::take(&mut self.lead);
             match self.turns.first_mut() {
@@ -188,6 +185,17 @@ impl<'a> Conversation<'a> {
         for at in 0..self.turns.len() {
             if self.add_missing_results(at) {
                 break;
+            }
+        }
+    }
+
+    /// Strict servers refuse an answer that says nothing; the user turns around it become one.
+    fn leave_out_empty_answers(&mut self, keeps_thinking: bool) {
+        for turn in std::mem::take(&mut self.turns) {
+            match (self.turns.last_mut(), turn) {
+                (_, Turn::Assistant(turn)) if turn.says_nothing(keeps_thinking) => {}
+                (Some(Turn::User(before)), Turn::User(turn)) => before.parts.extend(turn.parts),
+                (_, turn) => self.turns.push(turn),
             }
         }
     }
@@ -212,6 +220,12 @@ impl<'a> Conversation<'a> {
             }
         }
         is_last
+    }
+}
+
+impl AssistantTurn<'_> {
+    fn says_nothing(&self, keeps_thinking: bool) -> bool {
+        self.text.is_empty() && self.calls.is_empty() && (self.thinking.is_empty() || !keeps_thinking)
     }
 }
 

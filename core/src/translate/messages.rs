@@ -106,9 +106,6 @@ impl<'o> MessageList<'o> {
             ThinkingHistory::Field(field) if !turn.thinking.is_empty() => Some(field),
             _ => None,
         };
-        if turn.text.is_empty() && turn.calls.is_empty() && thinking.is_none() {
-            return;
-        }
         let mut message = self.message("assistant");
         let empty = turn.text.is_empty() && !turn.calls.is_empty() && quirks.empty_content == EmptyContent::Null;
         let content = message.key("content");

@@ -12,6 +12,7 @@ pub(crate) mod model;
 mod notes;
 mod parameters;
 mod request;
+mod settings;
 mod tools;
 
 pub use backend_error::{BackendFailure, RefusedParameter, StreamFailure, classify, classify_stream_error, refused_parameter};

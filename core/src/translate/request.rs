@@ -12,7 +12,7 @@ use super::notes::{Note, Notes};
 use super::parameters::Parameters;
 use super::tools::Offered;
 use super::backend_error::RefusedParameter;
-use crate::backend::{BackendSpec, MaxTokensKey, Quirks, ReasoningParameter};
+use crate::backend::{BackendSpec, MaxTokensKey, Quirks, ReasoningParameter, ThinkingHistory};
 use crate::error::{Error, Result};
 use crate::ids::Seed;
 use crate::session::{SessionKey, SessionTable, Timestamp, TurnRecord};
@@ -140,7 +140,12 @@ impl Translator {
         refuse_thread(request)?;
         let quirks = *lock(&self.quirks);
         let mut notes = Notes::default();
-        let mut reader = ContentReader { images: quirks.images, documents: meta.documents, notes: &mut notes };
+        let mut reader = ContentReader {
+            images: quirks.images,
+            keeps_thinking: quirks.thinking_history != ThinkingHistory::Drop,
+            documents: meta.documents,
+            notes: &mut notes,
+        };
         let system = system_texts(request, &mut reader)?;
         let conversation = Conversation::read(&request.messages, &mut reader)?;
         let offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);

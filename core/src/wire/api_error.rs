@@ -91,6 +91,12 @@ impl ApiError {
         self.body(Some(request_id))
     }
 
+    /// The same body without an id, for callers that have their own.
+    #[must_use]
+    pub fn to_json_without_id(&self) -> Vec<u8> {
+        self.body(None)
+    }
+
     /// One complete SSE event for a stream that has begun.
     #[must_use]
     pub fn to_sse(&self) -> Vec<u8> {

@@ -6,7 +6,7 @@
 //! `answer`, the client must get `message`, or `error`. `stream` may be one JSON string, for bytes that
 //! an editor would not keep. `ANYCLAUDE_BLESS=1` writes what came out.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, dead_code, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, dead_code, missing_docs, unreachable_pub)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

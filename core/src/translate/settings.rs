@@ -1,0 +1,49 @@
+//! A translator by settings in JSON, for doors whose callers have no Rust types.
+
+use serde::Deserialize;
+
+use super::request::{Options, Translator};
+use crate::backend;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The keys of the settings. Unknown ones are errors, so that a typing mistake does not pass in silence.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Settings {
+    backend: String,
+    model: Option<String>,
+    max_output_tokens: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { backend: "openai".to_owned(), model: None, max_output_tokens: None }
+    }
+}
+
+impl Translator {
+    /// A translator by a JSON object with the keys `backend` (default `openai`), `model` and
+    /// `max_output_tokens`.
+    ///
+    /// ```
+    /// use anyclaude_core::{ErrorKind, Translator};
+    ///
+    /// let translator = Translator::from_config_json(br#"{"backend":"mlx-lm"}"#)?;
+    /// assert_eq!(translator.spec().name, "mlx-lm");
+    /// let error = Translator::from_config_json(br#"{"backnd":"mlx-lm"}"#).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Config);
+    /// # Ok::<(), anyclaude_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] that names the key, or the backends there are.
+    pub fn from_config_json(json: &[u8]) -> Result<Self> {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let settings: Settings = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            Error::new(ErrorKind::Config, format!("config: {}: {}", error.path(), error.inner()))
+        })?;
+        reader.end().map_err(|error| Error::new(ErrorKind::Config, format!("config: {error}")))?;
+        let options = Options { model: settings.model, max_output_tokens: settings.max_output_tokens };
+        Ok(Translator::new(*backend::by_name(&settings.backend)?, options))
+    }
+}

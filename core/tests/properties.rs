@@ -1,0 +1,261 @@
+//! What holds for every input: nothing panics, what comes out is well-formed, prompts only grow.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use anyclaude_core::wire::ApiError;
+use anyclaude_core::{Options, RequestContext, RequestMeta, StreamConverter, Translator, backend};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn translator(name: &str) -> Translator {
+    Translator::new(*backend::by_name(name).unwrap(), Options::default())
+}
+
+fn translate(name: &str, request: &Value) -> Value {
+    let body = serde_json::to_vec(request).unwrap();
+    let translated = translator(name).request_json(&body, &RequestMeta::default()).unwrap();
+    serde_json::from_slice(&translated.body).expect("the body is JSON")
+}
+
+/// Text with everything that needs care: quotes, backslashes, control characters, emoji, markers.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![any::<String>(), "[a-z \n\"\\\\]{0,12}", Just("<system-reminder>x</system-reminder>".to_owned())]
+}
+
+fn user_block() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => text().prop_map(|text| json!({"type": "text", "text": text})),
+        1 => Just(json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}})),
+        1 => text().prop_map(|text| json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": text}})),
+        1 => text().prop_map(|text| json!({"type": "novelty", "what": text})),
+    ]
+}
+
+/// One step of a dialogue: an answer with calls, their results, and what the user says.
+#[derive(Clone, Debug)]
+struct Step {
+    answer: String,
+    thinking: Option<String>,
+    calls: usize,
+    answered: usize,
+    system: Option<String>,
+    words: Vec<Value>,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let words = proptest::collection::vec(user_block(), 0..3);
+    (text(), proptest::option::of(text()), 0..3usize, 0..3usize, proptest::option::of(text()), words).prop_map(
+        |(answer, thinking, calls, answered, system, words)| Step { answer, thinking, calls, answered, system, words },
+    )
+}
+
+/// The messages of a dialogue after each of its steps.
+fn messages(first: &str, system: Option<&str>, steps: &[Step]) -> Vec<Vec<Value>> {
+    let mut all = vec![json!({"role": "user", "content": first})];
+    all.extend(system.map(|text| json!({"role": "system", "content": text})));
+    let mut after_each = vec![all.clone()];
+    for (number, step) in steps.iter().enumerate() {
+        let mut blocks = Vec::new();
+        blocks.extend(step.thinking.as_ref().map(|text| json!({"type": "thinking", "thinking": text, "signature": ""})));
+        blocks.push(json!({"type": "text", "text": step.answer}));
+        let ids: Vec<String> = (0..step.calls).map(|call| format!("toolu_{number}_{call}")).collect();
+        blocks.extend(ids.iter().map(|id| json!({"type": "tool_use", "id": id, "name": "Bash", "input": {"command": id}})));
+        all.push(json!({"role": "assistant", "content": blocks}));
+        let mut blocks: Vec<Value> = ids.iter().take(step.answered)
+            .map(|id| json!({"type": "tool_result", "tool_use_id": id, "content": step.answer})).collect();
+        blocks.extend(step.words.iter().cloned());
+        all.push(json!({"role": "user", "content": blocks}));
+        all.extend(step.system.as_ref().map(|text| json!({"role": "system", "content": text})));
+        after_each.push(all.clone());
+    }
+    after_each
+}
+
+/// What strict servers demand of a dialogue.
+fn check_dialogue(messages: &[Value]) {
+    assert!(!messages.is_empty());
+    let mut open: Vec<&Value> = Vec::new();
+    let mut before = "";
+    for (at, message) in messages.iter().enumerate() {
+        let role = message["role"].as_str().unwrap();
+        match role {
+            "system" => assert_eq!(at, 0),
+            "tool" => {
+                let id = &message["tool_call_id"];
+                let place = open.iter().position(|open| *open == id).expect("a result follows its call");
+                open.remove(place);
+                assert!(!message["content"].as_str().unwrap().is_empty());
+            }
+            "user" | "assistant" => {
+                assert!(open.is_empty(), "a call is not answered before {role}");
+                assert_ne!(role, before, "two {role} messages in a row");
+                let content = &message["content"];
+                let calls = message["tool_calls"].as_array();
+                assert!(content.is_string() || content.is_array() || (content.is_null() && calls.is_some()));
+                for call in calls.into_iter().flatten() {
+                    let arguments = call["function"]["arguments"].as_str().unwrap();
+                    assert!(serde_json::from_str::<Value>(arguments).unwrap().is_object());
+                    open.push(&call["id"]);
+                }
+            }
+            other => panic!("role {other}"),
+        }
+        before = if role == "tool" { "" } else { role };
+    }
+    assert!(open.is_empty(), "the last calls are not answered");
+}
+
+proptest! {
+    #[test]
+    fn bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = translator("openai").request_json(&bytes, &RequestMeta::default());
+        let _ = translator("openai").response_json(&RequestContext::for_model("m"), &bytes);
+        let mut out = Vec::new();
+        let mut converter = StreamConverter::new(RequestContext::for_model("m"));
+        converter.push(&bytes, &mut out);
+        converter.finish(&mut out);
+        check_events(&out, false);
+    }
+
+    #[test]
+    fn dialogues_are_what_strict_servers_take(
+        first in text(), system in proptest::option::of(text()), steps in proptest::collection::vec(step(), 0..4),
+        name in prop_oneof![Just("openai"), Just("mlx-lm"), Just("llama.cpp")],
+    ) {
+        for messages in messages(&first, system.as_deref(), &steps) {
+            let body = translate(name, &json!({"model": "claude-x", "max_tokens": 5, "messages": messages}));
+            check_dialogue(body["messages"].as_array().unwrap());
+        }
+    }
+
+    /// A server's cache holds what it has read: the next request must begin with it.
+    #[test]
+    fn prompts_only_grow(
+        first in "[a-z]{1,9}", system in proptest::option::of("[a-z]{1,9}"), mut steps in proptest::collection::vec(step(), 1..4),
+    ) {
+        // An answer without anything in it is left out, and what follows joins the message before.
+        steps.iter_mut().for_each(|step| step.answer.push('.'));
+        let bodies: Vec<Vec<Value>> = messages(&first, system.as_deref(), &steps).iter().map(|messages| {
+            let body = translate("llama.cpp", &json!({"model": "claude-x", "max_tokens": 5, "system": "s", "messages": messages}));
+            body["messages"].as_array().unwrap().clone()
+        }).collect();
+        for pair in bodies.windows(2) {
+            prop_assert_eq!(&pair[1][..pair[0].len()], &pair[0][..]);
+        }
+    }
+
+    #[test]
+    fn strings_and_blocks_are_the_same(words in "[a-zé\"\\\\\n]{1,20}") {
+        prop_assume!(!words.trim().is_empty());
+        let plain = json!({"model": "m", "max_tokens": 1, "system": words, "messages": [{"role": "user", "content": words}]});
+        let block = json!([{"type": "text", "text": words, "cache_control": {"type": "ephemeral"}}]);
+        let blocks = json!({"model": "m", "max_tokens": 1, "system": block, "messages": [{"content": block, "role": "user"}]});
+        prop_assert_eq!(translate("openai", &plain), translate("openai", &blocks));
+    }
+}
+
+/// A piece of a server's stream, sound or not.
+fn chunk() -> impl Strategy<Value = String> {
+    let index = proptest::option::of(0..3u8);
+    let id = proptest::option::of("[ab]");
+    let name = proptest::option::of(prop_oneof![Just("Read"), Just("Bash")]);
+    let arguments = proptest::option::of(prop_oneof![Just("{\"a\":"), Just("1}"), Just("{}"), Just(""), Just("null"), Just("x")]);
+    let call = (index, id, name, arguments).prop_map(|(index, id, name, arguments)| {
+        let mut function = json!({});
+        if let Some(name) = name { function["name"] = json!(name); }
+        if let Some(arguments) = arguments { function["arguments"] = json!(arguments); }
+        let mut call = json!({"function": function});
+        if let Some(index) = index { call["index"] = json!(index); }
+        if let Some(id) = id { call["id"] = json!(id); }
+        call
+    });
+    let delta = prop_oneof![
+        text().prop_map(|text| json!({"content": text})),
+        text().prop_map(|text| json!({"reasoning_content": text})),
+        proptest::collection::vec(call, 0..3).prop_map(|calls| json!({"tool_calls": calls})),
+        Just(json!({"content": null, "tool_calls": []})),
+    ];
+    let finish = proptest::option::weighted(0.2, prop_oneof![Just("stop"), Just("length"), Just("tool_calls"), Just("error")]);
+    prop_oneof![
+        9 => (delta, finish).prop_map(|(delta, finish)| format!("data: {}\n\n", json!({"choices": [{"delta": delta, "finish_reason": finish}]}))),
+        1 => Just(": keepalive\n\n".to_owned()),
+        1 => Just("data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1}}\n\n".to_owned()),
+        1 => Just("data: [DONE]\n\n".to_owned()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn streams_are_well_formed_however_they_come(
+        chunks in proptest::collection::vec(chunk(), 0..12), cut in any::<prop::sample::Index>(), broken in any::<bool>(),
+    ) {
+        let stream = chunks.concat();
+        let run = |pieces: &[&[u8]]| {
+            let mut out = Vec::new();
+            let mut converter = StreamConverter::new(RequestContext::for_model("m"));
+            converter.start(&mut out);
+            for piece in pieces {
+                converter.push(piece, &mut out);
+            }
+            if broken { converter.fail(&ApiError::api(502, "broken"), &mut out) } else { _ = converter.finish(&mut out) }
+            out
+        };
+        let whole = run(&[stream.as_bytes()]);
+        check_events(&whole, true);
+        let (head, tail) = stream.as_bytes().split_at(cut.index(stream.len() + 1));
+        prop_assert_eq!(&run(&[head, tail]), &whole);
+        let single: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+        prop_assert_eq!(&run(&single), &whole);
+    }
+}
+
+/// What clients demand of a stream (the Python SDK is the strictest).
+fn check_events(stream: &[u8], expect_start: bool) {
+    let stream = std::str::from_utf8(stream).expect("UTF-8");
+    let mut open: Option<(u64, String)> = None;
+    let (mut next, mut tools, mut ended) = (0, 0, false);
+    for (at, event) in stream.split_terminator("\n\n").enumerate() {
+        let (name, data) = event.split_once('\n').unwrap();
+        let name = name.strip_prefix("event: ").expect("an event line");
+        let data: Value = serde_json::from_str(data.strip_prefix("data: ").expect("a data line")).expect("JSON");
+        assert_eq!(data["type"], name);
+        assert!(!ended, "{name} behind the end");
+        assert!(at > 0 || name == "message_start" || !expect_start);
+        match name {
+            "message_start" => {
+                assert_eq!(at, 0);
+                assert!(data["message"]["usage"]["input_tokens"].as_u64().unwrap() > 0);
+            }
+            "content_block_start" => {
+                assert!(open.is_none(), "two blocks are open");
+                assert_eq!(data["index"], next);
+                let kind = data["content_block"]["type"].as_str().unwrap().to_owned();
+                tools += usize::from(kind == "tool_use");
+                open = Some((next, kind));
+                next += 1;
+            }
+            "content_block_delta" => {
+                let (index, kind) = open.as_ref().expect("a delta outside of a block");
+                assert_eq!(data["index"], *index);
+                let expected: &[&str] = match kind.as_str() {
+                    "text" => &["text_delta"],
+                    "thinking" => &["thinking_delta", "signature_delta"],
+                    _ => &["input_json_delta"],
+                };
+                assert!(expected.contains(&data["delta"]["type"].as_str().unwrap()), "{kind}: {}", data["delta"]);
+            }
+            "content_block_stop" => assert_eq!(data["index"], open.take().expect("a block to stop").0),
+            "message_delta" => {
+                assert!(open.is_none());
+                let reason = data["delta"]["stop_reason"].as_str().unwrap();
+                assert!(reason != "tool_use" || tools > 0, "tool_use without a call");
+                assert!(reason != "end_turn" || tools == 0, "end_turn beside a call");
+                assert!(data["usage"]["output_tokens"].is_u64());
+            }
+            "message_stop" | "error" => ended = true,
+            "ping" => {}
+            other => panic!("event {other}"),
+        }
+    }
+    assert!(ended, "the stream has no end:\n{stream}");
+}
