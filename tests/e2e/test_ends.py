@@ -52,7 +52,7 @@ CAUSES: dict[str, list] = {
 @pytest.fixture
 def proxy(start_proxy):
     """Silence before the first token is a prefill and may last for ever by default; here it may not."""
-    return start_proxy(stall_timeout="1s", first_byte_timeout="1s")
+    return start_proxy(stall_timeout="1s", first_byte_timeout="1s", ping_interval="300ms")
 
 
 @pytest.mark.parametrize("cause", CAUSES)

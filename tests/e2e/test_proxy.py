@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
@@ -73,6 +74,24 @@ def test_the_backend_gets_its_own_key(backend, start_proxy):
     backend.script(Answer("In."))
     messages.post(start_proxy(key="backend-key").url, messages.request())
     assert backend.exchanges[0].request.headers["authorization"] == "Bearer backend-key"
+
+
+def test_the_model_that_was_chosen(backend, start_proxy):
+    backend.script(Answer("In."))
+    messages.post(start_proxy(model="my-model").url, messages.request())
+    assert backend.exchanges[0].body["model"] == "my-model"
+
+
+def test_many_at_once_do_not_mix(backend, proxy):
+    """Each of 40 clients gets the answer to its own question."""
+
+    def echo(request, _number):
+        return Answer(f"You said {request.json['messages'][-1]['content']}.", first_byte_after=0.2, pieces=9)
+
+    backend.script(echo)
+    with ThreadPoolExecutor(40) as pool:
+        replies = list(pool.map(lambda n: messages.post(proxy.url, messages.request(f"<{n}>"), stream=True), range(40)))
+    assert [reply.text for reply in replies] == [f"You said <{n}>." for n in range(40)]
 
 
 def test_port_in_use(backend, proxy, tmp_path):

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_ENCODING;
@@ -19,18 +19,28 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming, limit: usize, time
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
-    let collected = tokio::time::timeout(time, Limited::new(body, limit).collect()).await.map_err(|_| {
+    let bytes = tokio::time::timeout(time, collect(body, limit)).await.map_err(|_| {
         ApiError::new(408, ErrorType::Timeout, format!("the request body did not arrive within {} s", time.as_secs()))
-    })?;
-    let bytes = match collected {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => return Err(too_large(limit)),
-        Err(error) => return Err(ApiError::invalid_request(format!("the request body broke off: {error}"))),
-    };
+    })??;
     match headers.get(CONTENT_ENCODING) {
         None => Ok(bytes),
         Some(encoding) => decode(encoding.to_str().unwrap_or("").trim(), bytes, limit),
     }
+}
+
+/// Into one buffer of the announced size, so that a large body is held once.
+async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, ApiError> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+    let mut all = Vec::with_capacity(announced.min(limit));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| ApiError::invalid_request(format!("the request body broke off: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if all.len() + data.len() > limit {
+            return Err(too_large(limit));
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(all.into())
 }
 
 fn too_large(limit: usize) -> ApiError {

@@ -130,6 +130,7 @@ impl Job {
             models: &self.models,
             max_tokens,
             documents: &*self.proxy.documents,
+            ..RequestMeta::default()
         };
         self.proxy.translator.request_json(&self.body, &meta)
     }

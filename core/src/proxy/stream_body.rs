@@ -45,6 +45,10 @@ pub(super) struct StreamBody {
     last_byte: Instant,
     progress: Progress,
     begun: bool,
+    /// Converted, and about to be sent.
+    ready: Vec<u8>,
+    /// How much of `ready` there was when the other tasks were last given a turn.
+    seen: usize,
 }
 
 impl StreamBody {
@@ -65,12 +69,14 @@ impl StreamBody {
             last_byte: now,
             progress: Progress::Waiting,
             begun: false,
+            ready: Vec::new(),
+            seen: 0,
         }
     }
 
     /// The next bytes for the client: everything that is ready, in one piece.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let mut out = Vec::new();
+        let mut out = std::mem::take(&mut self.ready);
         if !self.begun {
             self.begun = true;
             self.converter.start(&mut out);
@@ -78,6 +84,16 @@ impl StreamBody {
         loop {
             self.take_ready(cx, &mut out);
             if !out.is_empty() {
+                // The backend's connection hands over one event at a time. Giving it a turn, without
+                // any waiting, joins events that came together into one write.
+                let more_may_be_ready = self.seen < out.len() && out.len() < MAX_WRITE && self.is_open();
+                if more_may_be_ready {
+                    self.seen = out.len();
+                    self.ready = out;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                self.seen = 0;
                 self.last_write = Instant::now();
                 return Poll::Ready(Some(out.into()));
             }
@@ -89,6 +105,10 @@ impl StreamBody {
             }
             self.on_timer(&mut out);
         }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.source, Source::Events(_))
     }
 
     /// Converts all that the backend has ready.

@@ -13,7 +13,7 @@ use super::content::{ContentReader, Image, Part};
 use crate::error::{Error, Result};
 use crate::wire::JsonText;
 use crate::wire::anthropic::InputMessage;
-use crate::wire::blocks::{Block, Content};
+use crate::wire::blocks::Block;
 
 /// The turns of a request.
 #[derive(Debug, Default)]
@@ -62,11 +62,10 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn read(messages: &[InputMessage<'a>], reader: &mut ContentReader<'_>) -> Result<Self> {
+    pub(super) fn read(messages: Vec<InputMessage<'a>>, reader: &mut ContentReader<'_>) -> Result<Self> {
         let mut conversation = Conversation::default();
-        for (index, message) in messages.iter().enumerate() {
-            let path = format!("messages[{index}].content");
-            let blocks = Content::parse(message.content, &path)?.into_blocks();
+        for (index, message) in messages.into_iter().enumerate() {
+            let blocks = message.content.into_blocks();
             match message.role.as_escaped() {
                 "user" => conversation.user(blocks, reader),
                 "assistant" => conversation.assistant(blocks, reader),

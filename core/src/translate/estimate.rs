@@ -13,7 +13,10 @@ pub(crate) const TOKENS_PER_IMAGE: u64 = 1_500;
 
 /// Tokens of text; at least one.
 pub(crate) fn tokens_of(text: &[u8]) -> u64 {
-    let other = text.iter().filter(|byte| **byte >= 0x80).count() as u64;
+    // Eight bytes at a time: this runs over every request.
+    let (words, rest) = text.as_chunks::<8>();
+    let high_bits = |word: &[u8; 8]| u64::from((u64::from_ne_bytes(*word) & 0x8080_8080_8080_8080).count_ones());
+    let other = words.iter().map(high_bits).sum::<u64>() + rest.iter().filter(|byte| **byte >= 0x80).count() as u64;
     let ascii = text.len() as u64 - other;
     (ascii.div_ceil(4) + other.div_ceil(3)).max(1)
 }
@@ -27,7 +30,7 @@ pub(crate) fn tokens_of_output(bytes: u64) -> u64 {
 ///
 /// # Errors
 /// As [`Translator::request`].
-pub fn count_tokens(backend: BackendSpec, request: &MessagesRequest<'_>) -> Result<u64> {
+pub fn count_tokens(backend: BackendSpec, request: MessagesRequest<'_>) -> Result<u64> {
     let translated = Translator::new(backend, Options::default()).request(request, &RequestMeta::default())?;
     Ok(translated.context.estimated_input_tokens)
 }

@@ -71,6 +71,8 @@ pub struct RequestMeta<'m> {
     pub max_tokens: Option<u64>,
     /// The text of documents.
     pub documents: &'m dyn DocumentText,
+    /// About how many bytes the translation will have, so that its buffer grows once; 0 if unknown.
+    pub size_hint: usize,
 }
 
 impl Default for RequestMeta<'_> {
@@ -82,6 +84,7 @@ impl Default for RequestMeta<'_> {
             models: &[],
             max_tokens: None,
             documents: &NoDocuments,
+            size_hint: 0,
         }
     }
 }
@@ -120,15 +123,17 @@ impl Translator {
     /// # Errors
     /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) with the place in the body, what stands there and what must.
     pub fn request_json(&self, body: &[u8], meta: &RequestMeta<'_>) -> Result<Translated> {
+        // What is written is about as long as what is read.
+        let meta = &RequestMeta { size_hint: body.len() + body.len() / 16 + 512, ..meta.clone() };
         let body = RequestBody::new(body)?;
         let failure = match body.parse() {
-            Ok(request) => return self.request(&request, meta),
+            Ok(request) => return self.request(request, meta),
             Err(failure) => failure,
         };
         // A regular expression pasted into a string is the one malformation that clients really send.
         let Some(mended) = body.mended() else { return Err(failure) };
         let Ok(request) = mended.parse() else { return Err(failure) };
-        self.request(&request, meta)
+        self.request(request, meta)
     }
 
     /// Translates a parsed request.
@@ -136,8 +141,8 @@ impl Translator {
     /// # Errors
     /// As [`Translator::request_json`]; also for a server-side thread, which is refused in the words
     /// that make the Python SDK send the whole history instead.
-    pub fn request(&self, request: &MessagesRequest<'_>, meta: &RequestMeta<'_>) -> Result<Translated> {
-        refuse_thread(request)?;
+    pub fn request(&self, mut request: MessagesRequest<'_>, meta: &RequestMeta<'_>) -> Result<Translated> {
+        refuse_thread(&request)?;
         let quirks = *lock(&self.quirks);
         let mut notes = Notes::default();
         let mut reader = ContentReader {
@@ -146,12 +151,13 @@ impl Translator {
             documents: meta.documents,
             notes: &mut notes,
         };
-        let system = system_texts(request, &mut reader)?;
-        let conversation = Conversation::read(&request.messages, &mut reader)?;
+        let system = system_texts(request.system.take(), &mut reader);
+        let conversation = Conversation::read(std::mem::take(&mut request.messages), &mut reader)?;
+        let request = &request;
         let offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);
         let asked = request.model.as_ref().map(JsonText::decode).unwrap_or_default();
 
-        let mut out = Vec::with_capacity(self.size_hint(request));
+        let mut out = Vec::with_capacity(meta.size_hint);
         let mut body = Object::begin(&mut out);
         let loaded = self.spec.quirks.loaded_model;
         body.plain("model", model::for_backend(&asked, self.options.model.as_deref(), loaded, meta.models));
@@ -227,25 +233,14 @@ impl Translator {
         }
         *quirks != before
     }
-
-    /// About what the body will take, so that the buffer grows once.
-    fn size_hint(&self, request: &MessagesRequest<'_>) -> usize {
-        let tools: usize = request.tools.iter().map(|tool| {
-            let description = tool.description.as_ref().map_or(0, |text| text.as_escaped().len());
-            description + tool.input_schema.map_or(0, |raw| raw.get().len()) + 128
-        }).sum();
-        let messages: usize = request.messages.iter().map(|message| message.content.get().len() + 64).sum();
-        tools + messages + request.system.map_or(0, |raw| raw.get().len()) + 1024
-    }
 }
 
 /// The system prompt without Claude Code's attribution line, which differs between sessions and would
 /// be the first text of every prompt: no cache of a server could ever match.
-fn system_texts<'a>(request: &MessagesRequest<'a>, reader: &mut ContentReader<'_>) -> Result<Vec<JsonText<'a>>> {
+fn system_texts<'a>(system: Option<Content<'a>>, reader: &mut ContentReader<'_>) -> Vec<JsonText<'a>> {
     const ATTRIBUTION: &str = "x-anthropic-billing-header:";
-    let Some(raw) = request.system else { return Ok(Vec::new()) };
     let mut texts = Vec::new();
-    for (index, block) in Content::parse(raw, "system")?.into_blocks().into_iter().enumerate() {
+    for (index, block) in system.map(Content::into_blocks).unwrap_or_default().into_iter().enumerate() {
         let mut parts = Vec::new();
         match block {
             Block::Text(text) if index == 0 && text.as_escaped().starts_with(ATTRIBUTION) => {
@@ -258,7 +253,7 @@ fn system_texts<'a>(request: &MessagesRequest<'a>, reader: &mut ContentReader<'_
         }
         texts.extend(parts.into_iter().filter_map(super::content::Part::into_text));
     }
-    Ok(texts)
+    texts
 }
 
 /// The Python SDK's tool runner keeps the dialogue on Anthropic's servers unless it is told that this

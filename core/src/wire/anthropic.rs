@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::blocks::Content;
 use super::json::{JsonText, plain_words};
 use super::repair::{may_hold_surrogates, repair_escapes};
 use crate::error::{Error, ErrorKind, Result};
@@ -24,7 +25,7 @@ pub struct MessagesRequest<'a> {
     /// The dialogue. Roles other than user and assistant occur (`system`).
     pub messages: Vec<InputMessage<'a>>,
     /// A string or an array of text blocks.
-    pub system: Option<&'a RawValue>,
+    pub system: Option<Content<'a>>,
     /// Client tools and server tools.
     pub tools: Vec<Tool<'a>>,
     /// Which tool must be called.
@@ -62,7 +63,7 @@ pub struct InputMessage<'a> {
     pub role: JsonText<'a>,
     /// A string or an array of content blocks.
     #[serde(borrow)]
-    pub content: &'a RawValue,
+    pub content: Content<'a>,
 }
 
 /// A tool definition.
@@ -148,7 +149,7 @@ pub struct Thread<'a> {
 
 /// A request body that has been made fit for parsing; [`MessagesRequest`] borrows from it.
 #[derive(Debug)]
-pub struct RequestBody<'a>(Cow<'a, [u8]>);
+pub struct RequestBody<'a>(Cow<'a, str>);
 
 impl<'a> RequestBody<'a> {
     /// Checks that the body is UTF-8 and mends half surrogate pairs.
@@ -156,20 +157,20 @@ impl<'a> RequestBody<'a> {
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] that names the first byte that is not UTF-8.
     pub fn new(bytes: &'a [u8]) -> Result<Self> {
-        if let Err(error) = std::str::from_utf8(bytes) {
+        let text = std::str::from_utf8(bytes).map_err(|error| {
             let place = error.valid_up_to();
             let message = format!("request body: byte {place} is not UTF-8; send the JSON encoded as UTF-8");
-            return Err(Error::new(ErrorKind::InvalidRequest, message));
-        }
-        Ok(RequestBody(if may_hold_surrogates(bytes) { repair_escapes(bytes) } else { Cow::Borrowed(bytes) }))
+            Error::new(ErrorKind::InvalidRequest, message)
+        })?;
+        Ok(RequestBody(if may_hold_surrogates(bytes) { mend(text) } else { Cow::Borrowed(text) }))
     }
 
     /// The same body with unknown escapes mended, for a second try after a parse failure.
     #[must_use]
     pub fn mended(&self) -> Option<RequestBody<'static>> {
-        match repair_escapes(&self.0) {
+        match mend(&self.0) {
             Cow::Borrowed(_) => None,
-            Cow::Owned(bytes) => Some(RequestBody(Cow::Owned(bytes))),
+            Cow::Owned(text) => Some(RequestBody(Cow::Owned(text))),
         }
     }
 
@@ -178,9 +179,7 @@ impl<'a> RequestBody<'a> {
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] with the place in the body and what was expected there.
     pub fn parse(&self) -> Result<MessagesRequest<'_>> {
-        let text = std::str::from_utf8(&self.0)
-            .map_err(|error| Error::new(ErrorKind::InvalidRequest, format!("request body: {error}")))?;
-        let request: MessagesRequest<'_> = serde_json::from_str(text).map_err(|error| explain(text, &error))?;
+        let request: MessagesRequest<'_> = serde_json::from_str(&self.0).map_err(|error| explain(&self.0, &error))?;
         if request.messages.is_empty() {
             return Err(Error::at("messages", "the list is empty; at least one message is needed"));
         }
@@ -188,6 +187,14 @@ impl<'a> RequestBody<'a> {
             return Err(Error::at("messages", format_args!("at most {MAX_MESSAGES} messages are taken")));
         }
         Ok(request)
+    }
+}
+
+fn mend(text: &str) -> Cow<'_, str> {
+    match repair_escapes(text.as_bytes()) {
+        Cow::Borrowed(_) => Cow::Borrowed(text),
+        // Mending puts ASCII in the place of ASCII, so nothing is lost here.
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     }
 }
 

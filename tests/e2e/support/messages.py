@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import httpx
@@ -82,7 +83,7 @@ def read(answer: httpx.Response) -> Reply:
         return reply
     assert answer.status_code == 200
     try:
-        for event in frames(answer):
+        for event in frames(answer.iter_lines()):
             reply.times.append(time.monotonic())
             reply.events.append(event)
     except httpx.RemoteProtocolError as error:
@@ -91,10 +92,10 @@ def read(answer: httpx.Response) -> Reply:
     return reply
 
 
-def frames(answer: httpx.Response):
+def frames(lines: Iterable[str]):
     """The events of a stream; each must have its `event:` line, and nothing may follow that is no event."""
     name = None
-    for line in answer.iter_lines():
+    for line in lines:
         if line.startswith("event: "):
             name = line.removeprefix("event: ")
         elif line.startswith("data: "):
