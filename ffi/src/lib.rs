@@ -9,14 +9,14 @@ compile_error!("the C library needs panic = \"unwind\": a panic must become a st
 
 // `#[unsafe(no_mangle)]` counts as unsafe code. Blocks of it are in `handle` alone, which a test checks.
 #[allow(unsafe_code)]
-mod buffer;
+pub mod buffer;
 #[allow(unsafe_code)]
-mod error;
+pub mod error;
 mod guard;
 #[allow(unsafe_code)]
-mod handle;
-mod status;
+pub mod handle;
+pub mod status;
 #[allow(unsafe_code)]
-mod translate;
+pub mod translate;
 #[allow(unsafe_code)]
-mod version;
+pub mod version;

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from support import messages
+from support.assembly import Assembly, frames
 from support.http1 import Request
 from support.process import clean_env
 from support.proxy import binary
@@ -42,8 +43,8 @@ def test_stream(tmp_path):
     file.write_bytes(b"".join(Answer("Hello", tools=[("Bash", {"command": "ls"})]).chunks()) + b"data: [DONE]\n\n")
     done = anyclaude("stream", str(file))
     assert done.returncode == 0, done.stderr
-    reply = messages.Reply(200, {}, events=list(messages.frames(done.stdout.decode().splitlines())))
-    messages.Assembly(reply).run()
+    reply = messages.Reply(200, {}, events=list(frames(done.stdout.decode().splitlines())))
+    Assembly(reply).run()
     assert reply.ended and reply.text == "Hello" and reply.tools == [("Bash", {"command": "ls"})]
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from support import messages
+from support.assembly import check_error
 from support.process import Server
 from support.replies import Answer, Status, Steps, delta_frame, error
 
@@ -40,7 +41,7 @@ def test_ready_says_when_the_backend_is_away(start_proxy):
 def test_what_is_not_there_is_a_404_in_the_right_shape(backend, proxy, method, path):
     answer = httpx.request(method, proxy.url + path, json={} if method == "POST" else None, trust_env=False)
     assert answer.status_code == 404
-    assert messages.check_error(answer.json())["type"] == "not_found_error"
+    assert check_error(answer.json())["type"] == "not_found_error"
     assert answer.headers["request-id"]
     assert backend.exchanges == []
 

@@ -33,7 +33,7 @@ for version in $versions; do
     start_afresh "$dir" "Claude Code $version ($target)"
     # --force: the platform is chosen above; npm's own opinion on engines does not matter, Node never runs it.
     npm install --prefix "$dir" --no-save --no-package-lock --ignore-scripts --no-audit --no-fund --force \
-        --loglevel=error "$pin"
+        --loglevel=error --update-notifier=false "$pin"
     ln -s "node_modules/$package/claude" "$dir/claude"
     found=$(DISABLE_AUTOUPDATER=1 "$dir/claude" --version) || die "$pin does not start"
     case $found in

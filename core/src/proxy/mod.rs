@@ -15,6 +15,7 @@ mod reply;
 mod server;
 mod stats;
 mod stream_body;
+mod turn;
 mod upstream;
 
 use std::net::SocketAddr;

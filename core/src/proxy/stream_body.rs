@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
 use super::pipeline::{Head, Tally};
+use super::turn::Turn;
 use super::upstream::{MAX_ANSWER_BYTES, UpstreamBody};
 use crate::stream::{Progress, StreamConverter};
 use crate::wire::ApiError;
@@ -47,8 +48,8 @@ pub(super) struct StreamBody {
     begun: bool,
     /// Converted, and about to be sent.
     ready: Vec<u8>,
-    /// How much of `ready` there was when the other tasks were last given a turn.
-    seen: usize,
+    /// The turn that the other tasks have now, and how much was ready when they got it.
+    turn: Option<(Turn, usize)>,
 }
 
 impl StreamBody {
@@ -57,7 +58,7 @@ impl StreamBody {
         let (ping_interval, stall_timeout) = (config.ping_interval, config.stall_timeout);
         let first_byte_timeout = config.first_byte_timeout;
         let now = Instant::now();
-        StreamBody {
+        let mut body = StreamBody {
             source,
             converter,
             tally,
@@ -70,8 +71,10 @@ impl StreamBody {
             progress: Progress::Waiting,
             begun: false,
             ready: Vec::new(),
-            seen: 0,
-        }
+            turn: None,
+        };
+        body.set_timer();
+        body
     }
 
     /// The next bytes for the client: everything that is ready, in one piece.
@@ -84,16 +87,11 @@ impl StreamBody {
         loop {
             self.take_ready(cx, &mut out);
             if !out.is_empty() {
-                // The backend's connection hands over one event at a time. Giving it a turn, without
-                // any waiting, joins events that came together into one write.
-                let more_may_be_ready = self.seen < out.len() && out.len() < MAX_WRITE && self.is_open();
-                if more_may_be_ready {
-                    self.seen = out.len();
+                if self.may_join(cx, out.len()) {
                     self.ready = out;
-                    cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                self.seen = 0;
+                self.turn = None;
                 self.last_write = Instant::now();
                 return Poll::Ready(Some(out.into()));
             }
@@ -107,8 +105,20 @@ impl StreamBody {
         }
     }
 
-    fn is_open(&self) -> bool {
-        matches!(self.source, Source::Events(_))
+    /// Whether events that came together with those that are ready may still be handed over. No
+    /// event waits for one that has not arrived: a turn of the other tasks without news ends it.
+    fn may_join(&mut self, cx: &Context<'_>, ready: usize) -> bool {
+        if ready >= MAX_WRITE || !matches!(self.source, Source::Events(_)) {
+            return false;
+        }
+        match &self.turn {
+            Some((turn, _)) if !turn.is_over() => true,
+            Some((_, before)) if *before == ready => false,
+            _ => {
+                self.turn = Some((Turn::give(cx), ready));
+                true
+            }
+        }
     }
 
     /// Converts all that the backend has ready.
@@ -121,6 +131,7 @@ impl StreamBody {
                     Poll::Ready(Ok(head)) => {
                         self.last_byte = Instant::now();
                         self.source = head.into_source();
+                        self.set_timer();
                     }
                     Poll::Ready(Err(error)) => self.fail(&error, out),
                 },
@@ -128,7 +139,11 @@ impl StreamBody {
                     Poll::Pending => return,
                     Poll::Ready(Some(Ok(data))) => {
                         self.last_byte = Instant::now();
+                        let before = self.progress;
                         self.progress = self.converter.push(&data, out);
+                        if before != self.progress {
+                            self.set_timer(); // another patience holds from here on
+                        }
                         self.end_if_over();
                     }
                     Poll::Ready(Some(Err(error))) => self.broken(&error, out),
@@ -162,6 +177,11 @@ impl StreamBody {
             self.progress = self.converter.tick(out);
             self.end_if_over();
         }
+        self.set_timer();
+    }
+
+    /// Wakes for the next ping, or when patience ends.
+    fn set_timer(&mut self) {
         let ping = self.last_write + self.ping_interval;
         let wake = self.patience().map_or(ping, |patience| ping.min(self.last_byte + patience));
         self.timer.as_mut().reset(wake);
