@@ -54,6 +54,7 @@ fuzz-build: ## the fuzz targets compile
 	cargo build --manifest-path core/fuzz/Cargo.toml
 
 bench-build: ## the benches compile
+	@ls core/benches/*.rs > /dev/null # without any, cargo would be content
 	cargo bench --no-run -p anyclaude-core
 
 cli: ## the release binary

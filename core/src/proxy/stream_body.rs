@@ -18,6 +18,10 @@ use crate::wire::ApiError;
 /// what one stream holds when the client reads slowly.
 const MAX_WRITE: usize = 32 << 10;
 
+/// Events that follow each other faster than this are looked for a second time before they are sent.
+/// No model writes a thousand tokens a second; what does came in one piece from the network.
+const BURST: Duration = Duration::from_millis(1);
+
 /// The head of the backend's answer, still to come.
 pub(super) type Sending = Pin<Box<dyn Future<Output = Result<Head, ApiError>> + Send>>;
 
@@ -108,7 +112,8 @@ impl StreamBody {
     /// Whether events that came together with those that are ready may still be handed over. No
     /// event waits for one that has not arrived: a turn of the other tasks without news ends it.
     fn may_join(&mut self, cx: &Context<'_>, ready: usize) -> bool {
-        if ready >= MAX_WRITE || !matches!(self.source, Source::Events(_)) {
+        let is_burst = self.last_byte.saturating_duration_since(self.last_write) < BURST;
+        if ready >= MAX_WRITE || !is_burst || !matches!(self.source, Source::Events(_)) {
             return false;
         }
         match &self.turn {

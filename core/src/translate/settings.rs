@@ -38,11 +38,15 @@ impl Translator {
     /// # Errors
     /// [`ErrorKind::Config`] that names the key, or the backends there are.
     pub fn from_config_json(json: &[u8]) -> Result<Self> {
+        let fail = |what: String| Error::new(ErrorKind::Config, format!("config: {what}"));
+        // Read into a struct, a list would pass for the values of its fields.
+        if !json.trim_ascii_start().starts_with(b"{") {
+            return Err(fail("must be a JSON object".to_owned()));
+        }
         let mut reader = serde_json::Deserializer::from_slice(json);
-        let settings: Settings = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            Error::new(ErrorKind::Config, format!("config: {}: {}", error.path(), error.inner()))
-        })?;
-        reader.end().map_err(|error| Error::new(ErrorKind::Config, format!("config: {error}")))?;
+        let settings: Settings = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| fail(format!("{}: {}", error.path(), error.inner())))?;
+        reader.end().map_err(|error| fail(error.to_string()))?;
         let options = Options { model: settings.model, max_output_tokens: settings.max_output_tokens };
         Ok(Translator::new(*backend::by_name(&settings.backend)?, options))
     }

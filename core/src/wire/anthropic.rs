@@ -157,7 +157,7 @@ impl<'a> RequestBody<'a> {
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] that names the first byte that is not UTF-8.
     pub fn new(bytes: &'a [u8]) -> Result<Self> {
-        let text = std::str::from_utf8(bytes).map_err(|error| {
+        let text = simdutf8::compat::from_utf8(bytes).map_err(|error| {
             let place = error.valid_up_to();
             let message = format!("request body: byte {place} is not UTF-8; send the JSON encoded as UTF-8");
             Error::new(ErrorKind::InvalidRequest, message)

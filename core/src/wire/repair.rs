@@ -43,7 +43,7 @@ pub fn repair_escapes(body: &[u8]) -> Cow<'_, [u8]> {
 
 /// Whether the body holds an escape of the surrogate range at all; cheap enough for every request.
 pub(crate) fn may_hold_surrogates(body: &[u8]) -> bool {
-    memchr::memmem::find(body, b"\\ud").is_some() || memchr::memmem::find(body, b"\\uD").is_some()
+    memchr::memmem::find_iter(body, b"\\u").any(|at| matches!(body.get(at + 2), Some(b'd' | b'D')))
 }
 
 /// The code unit of a `\uXXXX` that stands at the start of `text`.

@@ -1,0 +1,34 @@
+"""Claude Code, and every other client of the Anthropic Messages API, on any local model server.
+
+``Translator`` turns requests into those of a chat-completions server and whole answers back,
+``StreamConverter`` turns answers while they stream. Both are plain functions of bytes: no socket is
+opened and no thread started.
+
+    >>> import anyclaude
+    >>> translator = anyclaude.Translator("mlx-lm")
+    >>> translated = translator.request({
+    ...     "model": "claude-opus-5-5", "max_tokens": 100, "stream": True,
+    ...     "messages": [{"role": "user", "content": "Say hello"}],
+    ... })
+    >>> translated.dict()["messages"]
+    [{'role': 'user', 'content': 'Say hello'}]
+    >>> converter = anyclaude.StreamConverter(translated.context)
+    >>> converter.push(b'data: {"choices":[{"delta":{"content":"Hello"}}]}\\n\\n')[:20]
+    b'event: message_start'
+"""
+
+from ._native import RequestContext, StreamConverter, Translated, Translator, __version__
+from .errors import AnyClaudeError, BackendError, ConfigError, InternalError, TranslateError
+
+__all__ = [
+    "AnyClaudeError",
+    "BackendError",
+    "ConfigError",
+    "InternalError",
+    "RequestContext",
+    "StreamConverter",
+    "TranslateError",
+    "Translated",
+    "Translator",
+    "__version__",
+]

@@ -1,0 +1,133 @@
+"""The compiled half of anyclaude. Import its names from ``anyclaude``."""
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias, final
+
+__all__ = ["RequestContext", "StreamConverter", "Translated", "Translator", "__version__", "_panic"]
+
+__version__: Final[str]
+
+# JSON as bytes or text, which is read once, or as what ``json.loads`` gives, which is written first.
+_Json: TypeAlias = bytes | str | dict[str, Any]
+
+@final
+class Translator:
+    """Translates requests for one kind of server, and whole answers back.
+
+    Any number of threads may use one at the same time.
+    """
+
+    def __new__(
+        cls, backend: str = "openai", model: str | None = None, max_output_tokens: int | None = None
+    ) -> Translator:
+        """Makes a translator.
+
+        ``backend`` is the kind of server, ``model`` its model for requests that ask for a Claude
+        model, ``max_output_tokens`` the most that any answer may have.
+
+        Raises ``ConfigError`` for a backend that is not known.
+        """
+
+    def request(
+        self,
+        body: _Json,
+        session: str | None = None,
+        agent: str | None = None,
+        seed: int = 0,
+        models: Sequence[str] = (),
+    ) -> Translated:
+        """Translates the body of a ``POST /v1/messages``.
+
+        ``session`` and ``agent`` name the conversation (Claude Code sends both as headers), ``seed``
+        makes the ids of the answer and should be random, ``models`` is what the server says it has.
+
+        Raises ``TranslateError`` with the place in the body.
+        """
+
+    def response(self, context: RequestContext, body: _Json) -> bytes:
+        """Translates a whole answer of the server into a message.
+
+        Raises ``BackendError`` if it is none, or the server's own error.
+        """
+
+@final
+class Translated:
+    """A request for the server, and what the way back needs."""
+
+    @property
+    def body(self) -> bytes:
+        """The JSON body for the server's ``POST /v1/chat/completions``."""
+
+    @property
+    def context(self) -> RequestContext:
+        """What the converter of the answer must know."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What was dropped, renamed or clamped, one sentence each."""
+
+    def dict(self) -> dict[str, Any]:
+        """The body as a new ``dict``."""
+
+@final
+class RequestContext:
+    """What the converter of an answer must know about its request."""
+
+    @staticmethod
+    def for_model(name: str, backend: str = "openai", *, estimated_input_tokens: int = 1) -> RequestContext:
+        """A context for an answer whose request is not at hand.
+
+        Raises ``ConfigError`` for a backend that is not known.
+        """
+
+    @property
+    def model(self) -> str:
+        """The model that the client asked for; the answer names it."""
+
+    @property
+    def backend(self) -> str:
+        """The kind of server that answers."""
+
+    @property
+    def stream(self) -> bool:
+        """Whether the client wants an event stream."""
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The limit that the server was sent."""
+
+    @property
+    def estimated_input_tokens(self) -> int:
+        """About how many tokens the prompt has."""
+
+@final
+class StreamConverter:
+    """Turns the event stream of a chat-completions server into that of the Messages API.
+
+    Every call gives the bytes to send to the client, which may be none.
+    """
+
+    def __new__(cls, context: RequestContext) -> StreamConverter:
+        """Makes the converter of one answer."""
+
+    def push(self, data: bytes) -> bytes:
+        """Takes the next bytes of the server's stream, cut anywhere."""
+
+    def push_chunk(self, chunk: _Json) -> bytes:
+        """Takes one chunk as an object, from a server in the same process."""
+
+    def tick(self) -> bytes:
+        """Call when nothing has been sent for a while: gives a ping."""
+
+    def fail(self, message: str, status: int = 502) -> bytes:
+        """The server's stream has broken: ends the client's stream."""
+
+    def finish(self) -> bytes:
+        """The server's stream has ended: ends the client's stream."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event has been given; the rest of the server's stream is of no interest."""
+
+def _panic(message: str) -> None:
+    """Panics, for the test that it becomes an ``InternalError``."""

@@ -1,0 +1,58 @@
+//! JSON from Python: `bytes` and `str` as they are, a `dict` through the `json` module.
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+/// A JSON document, readable without the interpreter.
+pub(crate) enum Json {
+    Bytes(PyBackedBytes),
+    Text(PyBackedStr),
+}
+
+impl AsRef<[u8]> for Json {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Json::Bytes(bytes) => bytes,
+            Json::Text(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Json {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_instance_of::<PyBytes>() {
+            return Ok(Json::Bytes(object.extract()?));
+        }
+        if object.is_instance_of::<PyString>() {
+            return Ok(Json::Text(object.extract()?));
+        }
+        if object.is_instance_of::<PyDict>() {
+            // Escapes only where they must be; a lone surrogate has no other form.
+            return match dumps(object, false)?.extract() {
+                Ok(text) => Ok(Json::Text(text)),
+                Err(_) => Ok(Json::Text(dumps(object, true)?.extract()?)),
+            };
+        }
+        let name = object.get_type().name()?;
+        Err(PyTypeError::new_err(format!("expected JSON as bytes, str or dict, not {name}")))
+    }
+}
+
+/// `json.loads`.
+pub(crate) fn loads<'py>(py: Python<'py>, json: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
+    py.import("json")?.call_method1("loads", (json,))
+}
+
+/// `json.dumps` without spaces, and without the `NaN` that no other reader takes.
+fn dumps<'py>(object: Borrowed<'_, 'py, PyAny>, ensure_ascii: bool) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let options = PyDict::new(py);
+    options.set_item("ensure_ascii", ensure_ascii)?;
+    options.set_item("allow_nan", false)?;
+    options.set_item("separators", (",", ":"))?;
+    py.import("json")?.call_method("dumps", (object,), Some(&options))
+}

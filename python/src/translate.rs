@@ -1,0 +1,92 @@
+//! The translator.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyclaude_core::{Options, RequestMeta, Seed, SessionKey, Timestamp, Translator as Core, backend};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::context::RequestContext;
+use crate::errors::guarded;
+use crate::json::{Json, loads};
+
+/// Translates requests for one kind of server, and whole answers back.
+#[pyclass(frozen, module = "anyclaude")]
+pub(crate) struct Translator(Core);
+
+/// A request for the server, and what the way back needs.
+#[pyclass(frozen, module = "anyclaude")]
+pub(crate) struct Translated {
+    /// The JSON body for the server.
+    #[pyo3(get)]
+    body: Py<PyBytes>,
+    /// What the converter of the answer must know.
+    #[pyo3(get)]
+    context: Py<RequestContext>,
+    /// What was dropped, renamed or clamped, one sentence each.
+    #[pyo3(get)]
+    notes: Vec<String>,
+}
+
+#[pymethods]
+impl Translator {
+    #[new]
+    #[pyo3(signature = (backend="openai", model=None, max_output_tokens=None))]
+    fn new(backend: &str, model: Option<String>, max_output_tokens: Option<u64>) -> PyResult<Self> {
+        let mut options = Options::default();
+        options.model = model;
+        options.max_output_tokens = max_output_tokens;
+        guarded(|| Ok(Translator(Core::new(*backend::by_name(backend)?, options))))
+    }
+
+    /// Translates the body of a `POST /v1/messages`.
+    #[pyo3(
+        signature = (body, session=None, agent=None, seed=0, models=Vec::new()),
+        text_signature = "($self, body, session=None, agent=None, seed=0, models=())",
+    )]
+    #[expect(clippy::needless_pass_by_value, reason = "arguments from Python come by value")]
+    fn request(
+        &self,
+        py: Python<'_>,
+        body: Json,
+        session: Option<String>,
+        agent: Option<String>,
+        seed: u128,
+        models: Vec<String>,
+    ) -> PyResult<Translated> {
+        let session = SessionKey { session: session.unwrap_or_default(), agent: agent.unwrap_or_default() };
+        let translated = py.detach(|| {
+            guarded(|| {
+                let meta =
+                    RequestMeta { session, now: now(), seed: Seed(seed), models: &models, ..RequestMeta::default() };
+                self.0.request_json(body.as_ref(), &meta)
+            })
+        })?;
+        Ok(Translated {
+            body: PyBytes::new(py, &translated.body).unbind(),
+            context: Py::new(py, RequestContext(translated.context))?,
+            notes: translated.notes.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Translates a whole answer of the server into a message.
+    #[expect(clippy::needless_pass_by_value, reason = "arguments from Python come by value")]
+    fn response<'py>(&self, py: Python<'py>, context: &RequestContext, body: Json) -> PyResult<Bound<'py, PyBytes>> {
+        let (message, _) = py.detach(|| guarded(|| self.0.response_json(&context.0, body.as_ref())))?;
+        Ok(PyBytes::new(py, &message))
+    }
+}
+
+#[pymethods]
+impl Translated {
+    /// The body as a new `dict`.
+    fn dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        loads(py, self.body.bind(py))
+    }
+}
+
+/// The core reads no clock; a door does.
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}
