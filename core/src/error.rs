@@ -72,6 +72,12 @@ impl Error {
         Error { repr: Box::new(repr) }
     }
 
+    /// An error that is already in the client's terms.
+    pub(crate) fn told(kind: ErrorKind, api: ApiError) -> Self {
+        let repr = Repr { kind, message: api.message.clone(), api: Some(api), source: None };
+        Error { repr: Box::new(repr) }
+    }
+
     /// A request that cannot be understood; `path` is the place in the body, like `messages[2].role`.
     pub(crate) fn at(path: &str, what: impl fmt::Display) -> Self {
         Error::new(ErrorKind::InvalidRequest, format!("{path}: {what}"))
@@ -103,12 +109,11 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later without a change.
+    /// Whether the same call may succeed later without a change: what clients take from the status.
     pub fn is_retryable(&self) -> bool {
-        match &self.repr.api {
-            Some(api) => api.should_retry.unwrap_or(matches!(api.status, 408 | 409 | 429 | 500..)),
-            None => self.repr.kind == ErrorKind::Io,
-        }
+        let api = self.to_api();
+        let passing = matches!(self.repr.kind, ErrorKind::Backend | ErrorKind::Io | ErrorKind::InvalidRequest);
+        passing && api.should_retry.unwrap_or(matches!(api.status, 408 | 409 | 429 | 500..))
     }
 
     /// What an Anthropic client is told: status, type and message.
@@ -122,18 +127,6 @@ impl Error {
             ErrorKind::Backend => ApiError::api(502, self.message()),
             ErrorKind::Config | ErrorKind::Io | ErrorKind::Internal => ApiError::api(500, self.message()),
         }
-    }
-}
-
-/// An error that is already in the client's terms.
-impl From<ApiError> for Error {
-    fn from(api: ApiError) -> Self {
-        let kind = match api.status {
-            400..=499 => ErrorKind::InvalidRequest,
-            _ => ErrorKind::Backend,
-        };
-        let repr = Repr { kind, message: api.message.clone(), api: Some(api), source: None };
-        Error { repr: Box::new(repr) }
     }
 }
 

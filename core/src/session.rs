@@ -137,7 +137,12 @@ mod tests {
     }
 
     fn turn(counted: u64, estimated: u64) -> TurnRecord {
-        TurnRecord { input_tokens: counted, estimated_input_tokens: estimated, exact_usage: true, ..TurnRecord::default() }
+        TurnRecord {
+            input_tokens: counted,
+            estimated_input_tokens: estimated,
+            exact_usage: true,
+            ..TurnRecord::default()
+        }
     }
 
     #[test]

@@ -7,9 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventSink, Stop};
 use crate::session::{ToolCallRecord, TurnRecord};
 use crate::translate::RequestContext;
+use crate::wire::ApiError;
 use crate::wire::openai::Usage;
 use crate::wire::sse::SseSplitter;
-use crate::wire::ApiError;
 
 /// Turns the event stream of a chat-completions server into that of the Messages API.
 ///
@@ -228,7 +228,7 @@ pub(crate) fn convert_response(context: &RequestContext, body: &[u8]) -> Result<
     }
     decoder.finish(&mut Encode { answer: &mut answer, writer: &mut writer });
     if let Some(error) = answer.failure.take() {
-        return Err(error.into());
+        return Err(Error::told(ErrorKind::Backend, error));
     }
     if !decoder.stopped() && !answer.blocks.any() {
         return Err(Error::new(ErrorKind::Backend, "the backend answered with something that is no chat completion"));

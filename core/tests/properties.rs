@@ -56,13 +56,19 @@ fn messages(first: &str, system: Option<&str>, steps: &[Step]) -> Vec<Vec<Value>
     let mut after_each = vec![all.clone()];
     for (number, step) in steps.iter().enumerate() {
         let mut blocks = Vec::new();
-        blocks.extend(step.thinking.as_ref().map(|text| json!({"type": "thinking", "thinking": text, "signature": ""})));
+        blocks
+            .extend(step.thinking.as_ref().map(|text| json!({"type": "thinking", "thinking": text, "signature": ""})));
         blocks.push(json!({"type": "text", "text": step.answer}));
         let ids: Vec<String> = (0..step.calls).map(|call| format!("toolu_{number}_{call}")).collect();
-        blocks.extend(ids.iter().map(|id| json!({"type": "tool_use", "id": id, "name": "Bash", "input": {"command": id}})));
+        blocks.extend(
+            ids.iter().map(|id| json!({"type": "tool_use", "id": id, "name": "Bash", "input": {"command": id}})),
+        );
         all.push(json!({"role": "assistant", "content": blocks}));
-        let mut blocks: Vec<Value> = ids.iter().take(step.answered)
-            .map(|id| json!({"type": "tool_result", "tool_use_id": id, "content": step.answer})).collect();
+        let mut blocks: Vec<Value> = ids
+            .iter()
+            .take(step.answered)
+            .map(|id| json!({"type": "tool_result", "tool_use_id": id, "content": step.answer}))
+            .collect();
         blocks.extend(step.words.iter().cloned());
         all.push(json!({"role": "user", "content": blocks}));
         all.extend(step.system.as_ref().map(|text| json!({"role": "system", "content": text})));
@@ -159,14 +165,23 @@ fn chunk() -> impl Strategy<Value = String> {
     let index = proptest::option::of(0..3u8);
     let id = proptest::option::of("[ab]");
     let name = proptest::option::of(prop_oneof![Just("Read"), Just("Bash")]);
-    let arguments = proptest::option::of(prop_oneof![Just("{\"a\":"), Just("1}"), Just("{}"), Just(""), Just("null"), Just("x")]);
+    let arguments =
+        proptest::option::of(prop_oneof![Just("{\"a\":"), Just("1}"), Just("{}"), Just(""), Just("null"), Just("x")]);
     let call = (index, id, name, arguments).prop_map(|(index, id, name, arguments)| {
         let mut function = json!({});
-        if let Some(name) = name { function["name"] = json!(name); }
-        if let Some(arguments) = arguments { function["arguments"] = json!(arguments); }
+        if let Some(name) = name {
+            function["name"] = json!(name);
+        }
+        if let Some(arguments) = arguments {
+            function["arguments"] = json!(arguments);
+        }
         let mut call = json!({"function": function});
-        if let Some(index) = index { call["index"] = json!(index); }
-        if let Some(id) = id { call["id"] = json!(id); }
+        if let Some(index) = index {
+            call["index"] = json!(index);
+        }
+        if let Some(id) = id {
+            call["id"] = json!(id);
+        }
         call
     });
     let delta = prop_oneof![
@@ -175,7 +190,8 @@ fn chunk() -> impl Strategy<Value = String> {
         proptest::collection::vec(call, 0..3).prop_map(|calls| json!({"tool_calls": calls})),
         Just(json!({"content": null, "tool_calls": []})),
     ];
-    let finish = proptest::option::weighted(0.2, prop_oneof![Just("stop"), Just("length"), Just("tool_calls"), Just("error")]);
+    let finish =
+        proptest::option::weighted(0.2, prop_oneof![Just("stop"), Just("length"), Just("tool_calls"), Just("error")]);
     prop_oneof![
         9 => (delta, finish).prop_map(|(delta, finish)| format!("data: {}\n\n", json!({"choices": [{"delta": delta, "finish_reason": finish}]}))),
         1 => Just(": keepalive\n\n".to_owned()),

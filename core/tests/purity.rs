@@ -5,13 +5,34 @@
 use std::process::Command;
 
 /// What must not be in the tree: runtimes, HTTP stacks, sockets, signals.
-const FORBIDDEN: &[&str] =
-    &["tokio", "hyper", "hyper-util", "mio", "socket2", "async-std", "smol", "futures-util", "rustls", "signal-hook", "getrandom"];
+const FORBIDDEN: &[&str] = &[
+    "tokio",
+    "hyper",
+    "hyper-util",
+    "mio",
+    "socket2",
+    "async-std",
+    "smol",
+    "futures-util",
+    "rustls",
+    "signal-hook",
+    "getrandom",
+];
 
 #[test]
 fn no_runtime_without_features() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "-p", "anyclaude-core", "--no-default-features", "-e", "normal", "--prefix", "none"])
+        .args([
+            "tree",
+            "--offline",
+            "-p",
+            "anyclaude-core",
+            "--no-default-features",
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

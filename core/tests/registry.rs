@@ -15,7 +15,8 @@ fn source() -> PathBuf {
 #[test]
 fn every_file_is_registered_under_a_name_of_its_own() {
     let files = fs::read_dir(source().join("backend")).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: HashSet<String> = files.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let mut files: HashSet<String> =
+        files.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
     assert!(files.remove("mod"));
     let names: HashSet<&str> = BACKENDS.iter().map(|spec| spec.name).collect();
     assert_eq!(names.len(), BACKENDS.len(), "a name is there twice");

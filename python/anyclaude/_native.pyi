@@ -33,13 +33,13 @@ class Translator:
         body: _Json,
         session: str | None = None,
         agent: str | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         models: Sequence[str] = (),
     ) -> Translated:
         """Translates the body of a ``POST /v1/messages``.
 
         ``session`` and ``agent`` name the conversation (Claude Code sends both as headers), ``seed``
-        makes the ids of the answer and should be random, ``models`` is what the server says it has.
+        makes the ids of the answer (random unless given), ``models`` is what the server says it has.
 
         Raises ``TranslateError`` with the place in the body.
         """

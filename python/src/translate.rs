@@ -41,8 +41,8 @@ impl Translator {
 
     /// Translates the body of a `POST /v1/messages`.
     #[pyo3(
-        signature = (body, session=None, agent=None, seed=0, models=Vec::new()),
-        text_signature = "($self, body, session=None, agent=None, seed=0, models=())",
+        signature = (body, session=None, agent=None, seed=None, models=Vec::new()),
+        text_signature = "($self, body, session=None, agent=None, seed=None, models=())",
     )]
     #[expect(clippy::needless_pass_by_value, reason = "arguments from Python come by value")]
     fn request(
@@ -51,9 +51,14 @@ impl Translator {
         body: Json,
         session: Option<String>,
         agent: Option<String>,
-        seed: u128,
+        seed: Option<u128>,
         models: Vec<String>,
     ) -> PyResult<Translated> {
+        let seed = match seed {
+            Some(seed) => seed,
+            // Clients drop calls whose id they have seen, so ids must differ from answer to answer.
+            None => u128::from_le_bytes(py.import("os")?.getattr("urandom")?.call1((16,))?.extract()?),
+        };
         let session = SessionKey { session: session.unwrap_or_default(), agent: agent.unwrap_or_default() };
         let translated = py.detach(|| {
             guarded(|| {

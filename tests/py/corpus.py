@@ -47,7 +47,7 @@ class Case:
 
     def translate(self) -> anyclaude.Translated:
         models = (self.word("models") or "").split()
-        return self.translator().request(self.bytes_of("request"), models=models)
+        return self.translator().request(self.bytes_of("request"), seed=0, models=models)
 
     def context(self) -> anyclaude.RequestContext:
         if "request" in self.sections:

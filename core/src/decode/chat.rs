@@ -51,7 +51,10 @@ impl ChatDecoder {
             return;
         };
         if let Some(error) = chunk.error.filter(|raw| raw.get() != "null") {
-            sink.event(Event::Failure(classify_stream_error(&StreamFailure::new(self.backend, error.get().as_bytes()))));
+            sink.event(Event::Failure(classify_stream_error(&StreamFailure::new(
+                self.backend,
+                error.get().as_bytes(),
+            ))));
             return;
         }
         if let Some(usage) = chunk.usage {
@@ -153,7 +156,8 @@ impl ChatDecoder {
             thinking: Option<&'a RawValue>,
         }
         for part in serde_json::from_str::<Vec<Part<'_>>>(raw.get()).unwrap_or_default() {
-            let thoughts = part.thinking.map(|raw| serde_json::from_str::<Vec<Part<'_>>>(raw.get()).unwrap_or_default());
+            let thoughts =
+                part.thinking.map(|raw| serde_json::from_str::<Vec<Part<'_>>>(raw.get()).unwrap_or_default());
             let pieces = thoughts.iter().flatten().map(|thought| thought.text).chain([part.thinking]);
             for thinking in pieces.filter_map(text) {
                 self.thinking(&thinking, sink);

@@ -130,7 +130,8 @@ impl ToolCalls {
                 Some(at) => at,
                 None => by_id()?,
             },
-            None => by_id().or_else(|| if id.is_some() && name.is_some() { None } else { self.calls.len().checked_sub(1) })?,
+            None => by_id()
+                .or_else(|| if id.is_some() && name.is_some() { None } else { self.calls.len().checked_sub(1) })?,
         };
         let call = self.calls.get(at)?;
         let Some(name) = name else { return Some(at) };

@@ -5,8 +5,8 @@ mod message;
 mod messages_sse;
 mod outcome;
 
-pub(crate) use blocks::{BlockWriter, Blocks, Kind};
 pub use blocks::SIGNATURE;
+pub(crate) use blocks::{BlockWriter, Blocks, Kind};
 pub(crate) use message::MessageWriter;
 pub(crate) use messages_sse::{SseWriter, push_message_delta, push_message_start, push_ping};
 pub(crate) use outcome::{Outcome, TokenCounts};

@@ -19,7 +19,9 @@ pub fn start_proxy(config: Config) -> Result<ProxyHandle> {
         .enable_io()
         .enable_time()
         .build()
-        .map_err(|error| Error::new(ErrorKind::Io, format!("the proxy's threads cannot start: {error}")).with_source(error))?;
+        .map_err(|error| {
+            Error::new(ErrorKind::Io, format!("the proxy's threads cannot start: {error}")).with_source(error)
+        })?;
     let inner = runtime.block_on(super::start_proxy(config))?;
     Ok(ProxyHandle { running: Some((inner, runtime)) })
 }

@@ -94,11 +94,16 @@ impl Config {
     /// # Errors
     /// [`ErrorKind::Config`] that names the key and what it takes.
     pub fn from_json(json: &[u8]) -> Result<Self> {
+        let fail = |what: String| Error::new(ErrorKind::Config, format!("config: {what}"));
+        // Read into a struct, a list would pass for the values of its fields.
+        if !json.trim_ascii_start().starts_with(b"{") {
+            return Err(fail("must be a JSON object".to_owned()));
+        }
         let mut reader = serde_json::Deserializer::from_slice(json);
-        serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let message = format!("config: {}: {}", error.path(), error.inner());
-            Error::new(ErrorKind::Config, message)
-        })
+        let config = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| fail(format!("{}: {}", error.path(), error.inner())))?;
+        reader.end().map_err(|error| fail(error.to_string()))?;
+        Ok(config)
     }
 
     /// Checks what types cannot.
@@ -156,9 +161,9 @@ fn optional_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     if text == "off" {
         return Ok(None);
     }
-    humantime::parse_duration(&text)
-        .map(Some)
-        .map_err(|error| de::Error::custom(format_args!("{text:?} is neither \"off\" nor a duration such as \"2s\": {error}")))
+    humantime::parse_duration(&text).map(Some).map_err(|error| {
+        de::Error::custom(format_args!("{text:?} is neither \"off\" nor a duration such as \"2s\": {error}"))
+    })
 }
 
 #[cfg(test)]
@@ -167,12 +172,15 @@ mod tests {
 
     #[test]
     fn reads_settings_and_names_what_is_wrong() {
-        let config = Config::from_json(br#"{"backend":"mlx-lm","stall_timeout":"off","commit_after":"250ms"}"#).unwrap();
+        let config =
+            Config::from_json(br#"{"backend":"mlx-lm","stall_timeout":"off","commit_after":"250ms"}"#).unwrap();
         assert_eq!((config.stall_timeout, config.commit_after), (None, Duration::from_millis(250)));
         for (json, words) in [
             (r#"{"bakcend":"x"}"#, "unknown field `bakcend`"),
             (r#"{"commit_after":"soon"}"#, "commit_after: \"soon\" is no duration"),
             (r#"{"port":"x"}"#, "port:"),
+            ("[]", "must be a JSON object"),
+            ("{} {}", "trailing characters"),
         ] {
             let error = Config::from_json(json.as_bytes()).unwrap_err();
             assert!(error.message().contains(words), "{error}");

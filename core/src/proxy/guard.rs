@@ -25,7 +25,8 @@ fn check_host(config: &Config, headers: &HeaderMap, authority: Option<&str>) -> 
     let name = without_port(host);
     let own = config.host.to_string();
     let known = ["127.0.0.1", "localhost", "[::1]", own.as_str()];
-    let allowed = known.contains(&name) || config.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
+    let allowed =
+        known.contains(&name) || config.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
     if allowed || name.eq_ignore_ascii_case("localhost") {
         return Ok(());
     }
@@ -61,10 +62,9 @@ fn refused(header: &str, why: &str) -> ApiError {
 
 /// `[::1]:80` and `localhost:80` without the port.
 fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) && !(name.contains(':') && !name.ends_with(']')) => name,
-        _ => host,
-    }
+    let Some((name, port)) = host.rsplit_once(':') else { return host };
+    let is_name = !name.contains(':') || name.ends_with(']');
+    if is_name && port.chars().all(|c| c.is_ascii_digit()) { name } else { host }
 }
 
 #[cfg(test)]
@@ -82,7 +82,8 @@ mod tests {
         for host in ["127.0.0.1:1", "localhost", "LOCALHOST:9", "[::1]:80", "[::1]", "my.box:7", "My.Box"] {
             assert!(check(&config, &headers(&[("host", host)]), None).is_ok(), "{host}");
         }
-        for host in ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test:80", "", "localhost:80:80", "x:localhost"] {
+        for host in ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test:80", "", "localhost:80:80", "x:localhost"]
+        {
             assert_eq!(check(&config, &headers(&[("host", host)]), None).unwrap_err().status, 403, "{host}");
         }
         assert_eq!(check(&config, &headers(&[]), None).unwrap_err().status, 400);

@@ -13,7 +13,6 @@ use super::{Proxy, guard, models, pipeline, reply};
 use crate::ids::Seed;
 use crate::wire::{ApiError, ErrorType};
 
-
 const TOKEN_COUNT: HeaderName = HeaderName::from_static("x-anyclaude-token-count");
 
 /// Answers a request. Every answer has a `request-id`; every error is an Anthropic envelope.
@@ -96,7 +95,12 @@ fn allow(parts: &Parts, methods: &[Method]) -> Result<(), ApiError> {
     Err(ApiError::new(405, ErrorType::InvalidRequest, message))
 }
 
-async fn count_tokens(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, seed: Seed) -> Result<Response<ReplyBody>, ApiError> {
+async fn count_tokens(
+    proxy: &Arc<Proxy>,
+    parts: &Parts,
+    body: Incoming,
+    seed: Seed,
+) -> Result<Response<ReplyBody>, ApiError> {
     let tokens = pipeline::count_tokens(proxy, parts, body, seed).await?;
     let mut response = reply::json(StatusCode::OK, format!("{{\"input_tokens\":{tokens}}}"));
     response.headers_mut().insert(TOKEN_COUNT, HeaderValue::from_static("estimated"));
@@ -128,7 +132,10 @@ fn percent_decode(text: &str) -> String {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         let ahead: Vec<u8> = bytes.clone().take(2).collect();
-        let code = std::str::from_utf8(&ahead).ok().filter(|hex| hex.len() == 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let code = std::str::from_utf8(&ahead)
+            .ok()
+            .filter(|hex| hex.len() == 2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
         match code.filter(|_| byte == b'%') {
             Some(code) => {
                 out.push(code);

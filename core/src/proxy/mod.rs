@@ -2,8 +2,8 @@
 //!
 //! The life of a request is [`pipeline`]; this module starts and stops it all.
 
-mod body;
 pub mod blocking;
+mod body;
 mod config;
 mod demo;
 mod documents;

@@ -29,7 +29,12 @@ const MAX_TRIES: usize = 4;
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
 /// Answers `POST /v1/messages`.
-pub(super) async fn message(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, seed: Seed) -> Result<Response<ReplyBody>, ApiError> {
+pub(super) async fn message(
+    proxy: &Arc<Proxy>,
+    parts: &Parts,
+    body: Incoming,
+    seed: Seed,
+) -> Result<Response<ReplyBody>, ApiError> {
     let mut tally = Tally::begin(Arc::clone(proxy), seed);
     let config = &proxy.config;
     let answer = async {
@@ -55,7 +60,12 @@ pub(super) async fn message(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, s
 }
 
 /// Answers `POST /v1/messages/count_tokens`: an estimate, without any inference.
-pub(super) async fn count_tokens(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, seed: Seed) -> Result<u64, ApiError> {
+pub(super) async fn count_tokens(
+    proxy: &Arc<Proxy>,
+    parts: &Parts,
+    body: Incoming,
+    seed: Seed,
+) -> Result<u64, ApiError> {
     let config = &proxy.config;
     let body = body::read(&parts.headers, body, config.max_body_bytes, config.body_timeout).await?;
     let job = Arc::new(Job::new(proxy, parts, body, seed).await);
@@ -84,10 +94,7 @@ async fn stream(
     Ok(Reply::Stream(source))
 }
 
-async fn whole(
-    sending: impl Future<Output = Result<Head, ApiError>>,
-    tally: &mut Tally,
-) -> Result<Reply, ApiError> {
+async fn whole(sending: impl Future<Output = Result<Head, ApiError>>, tally: &mut Tally) -> Result<Reply, ApiError> {
     let head = Box::pin(sending).await?;
     let answer = head.response.into_body().collect(MAX_ANSWER_BYTES, false).await;
     let answer = answer.map_err(|error| ApiError::api(502, format!("the backend broke off its answer: {error}")))?;
@@ -159,7 +166,8 @@ async fn send(proxy: Arc<Proxy>, job: Arc<Job>, body: Bytes, context: RequestCon
     loop {
         tries += 1;
         let response = proxy.first_byte(body).await?;
-        let is_page = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let is_page =
+            response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         if response.status().is_success() && !is_page {
             return Ok(Head { response });
         }
@@ -169,7 +177,8 @@ async fn send(proxy: Arc<Proxy>, job: Arc<Job>, body: Bytes, context: RequestCon
             tracing::info!(parameter = what.as_str(), "the backend refuses it; it is left out from now on");
             proxy.translator.learn(what)
         });
-        let smaller = error.limit.as_ref().and_then(|limit| limit.max_tokens_for_retry()).filter(|_| max_tokens.is_none());
+        let smaller =
+            error.limit.as_ref().and_then(|limit| limit.max_tokens_for_retry()).filter(|_| max_tokens.is_none());
         max_tokens = max_tokens.or(smaller);
         if tries >= MAX_TRIES || !(learned || smaller.is_some()) {
             return Err(error);
@@ -232,7 +241,14 @@ pub(super) struct Tally {
 impl Tally {
     fn begin(proxy: Arc<Proxy>, seed: Seed) -> Self {
         Counters::add(&proxy.counters.requests, 1);
-        Tally { proxy, seed, begun: Instant::now(), context: RequestContext::default(), notes: Vec::new(), ended: false }
+        Tally {
+            proxy,
+            seed,
+            begun: Instant::now(),
+            context: RequestContext::default(),
+            notes: Vec::new(),
+            ended: false,
+        }
     }
 
     pub(super) fn config(&self) -> &Config {

@@ -96,9 +96,7 @@ impl Upstream {
             return Err(Error::new(ErrorKind::Config, message));
         }
         let base = base_url(url)?;
-        let uri = |path: &str| -> Result<Uri> {
-            format!("{base}{path}").parse().map_err(|error| bad_url(url, &error))
-        };
+        let uri = |path: &str| -> Result<Uri> { format!("{base}{path}").parse().map_err(|error| bad_url(url, &error)) };
         let authorization = match &config.api_key {
             None => None,
             Some(key) => {
@@ -113,11 +111,8 @@ impl Upstream {
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(config.connect_timeout));
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let connector =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_CONNECTION)

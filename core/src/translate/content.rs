@@ -97,7 +97,11 @@ impl ContentReader<'_> {
                 parts.extend(result.images.into_iter().map(Part::Image));
             }
             Block::Unknown { kind, json } => {
-                self.notes.add(NoteKind::Replaced, format!("{} block", kind.decode()), "unknown type; sent as its JSON");
+                self.notes.add(
+                    NoteKind::Replaced,
+                    format!("{} block", kind.decode()),
+                    "unknown type; sent as its JSON",
+                );
                 parts.push(Part::Text(JsonText::from_plain(&json)));
             }
         }
@@ -146,7 +150,8 @@ impl ContentReader<'_> {
         for block in blocks {
             self.parts(block, &mut parts);
         }
-        let marked = matches!(parts.first(), Some(Part::Text(text)) if text.as_escaped().starts_with("<system-reminder>"));
+        let marked =
+            matches!(parts.first(), Some(Part::Text(text)) if text.as_escaped().starts_with("<system-reminder>"));
         if marked || parts.is_empty() {
             return parts;
         }
@@ -199,10 +204,9 @@ impl ContentReader<'_> {
 
     /// Never the base64 itself: it would fill the window with noise.
     fn base64_document(&mut self, media_type: &str, data: &str) -> JsonText<'static> {
-        if media_type.starts_with("text/") || media_type == "application/json" {
-            if let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(data) {
-                return JsonText::from_plain(&String::from_utf8_lossy(&bytes));
-            }
+        let is_text = media_type.starts_with("text/") || media_type == "application/json";
+        if is_text && let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(data) {
+            return JsonText::from_plain(&String::from_utf8_lossy(&bytes));
         }
         let why = match self.documents.text(media_type, data) {
             Some(Ok(text)) => return JsonText::from_plain(&text),

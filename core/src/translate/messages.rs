@@ -109,7 +109,11 @@ impl<'o> MessageList<'o> {
         let mut message = self.message("assistant");
         let empty = turn.text.is_empty() && !turn.calls.is_empty() && quirks.empty_content == EmptyContent::Null;
         let content = message.key("content");
-        if empty { content.extend_from_slice(b"null") } else { push_joined(content, &turn.text) }
+        if empty {
+            content.extend_from_slice(b"null")
+        } else {
+            push_joined(content, &turn.text)
+        }
         if let Some(field) = thinking {
             push_joined(message.key(field), &turn.thinking);
         }

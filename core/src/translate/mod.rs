@@ -15,7 +15,9 @@ mod request;
 mod settings;
 mod tools;
 
-pub use backend_error::{BackendFailure, RefusedParameter, StreamFailure, classify, classify_stream_error, refused_parameter};
+pub use backend_error::{
+    BackendFailure, RefusedParameter, StreamFailure, classify, classify_stream_error, refused_parameter,
+};
 pub use content::{DocumentText, NoDocuments};
 pub use context::{RequestContext, ToolNames};
 pub use estimate::count_tokens;

@@ -7,7 +7,9 @@
 /// list before this is asked.
 pub fn is_claude_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.contains("claude") || name.contains("anthropic") || matches!(name.as_str(), "opus" | "sonnet" | "haiku" | "fable")
+    name.contains("claude")
+        || name.contains("anthropic")
+        || matches!(name.as_str(), "opus" | "sonnet" | "haiku" | "fable")
 }
 
 /// The name without Claude Code's mark for a long window, `[1m]`.

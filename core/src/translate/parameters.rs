@@ -39,7 +39,9 @@ impl Parameters<'_, '_> {
     }
 
     fn response_format(&self, body: &mut Object<'_>, notes: &mut Notes) {
-        let Some(format) = self.request.output_config.as_ref().and_then(|config| config.format.as_ref()) else { return };
+        let Some(format) = self.request.output_config.as_ref().and_then(|config| config.format.as_ref()) else {
+            return;
+        };
         let Some(schema) = format.schema.filter(|_| format.kind.is("json_schema")) else {
             return notes.add(NoteKind::Dropped, "output_config.format", "only json_schema with a schema is known");
         };

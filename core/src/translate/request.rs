@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::backend_error::RefusedParameter;
 use super::content::{ContentReader, DocumentText, NoDocuments};
 use super::context::RequestContext;
 use super::conversation::Conversation;
@@ -11,9 +12,8 @@ use super::model;
 use super::notes::{Note, Notes};
 use super::parameters::Parameters;
 use super::tools::Offered;
-use super::backend_error::RefusedParameter;
 use crate::backend::{BackendSpec, MaxTokensKey, Quirks, ReasoningParameter, ThinkingHistory};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seed;
 use crate::session::{SessionKey, SessionTable, Timestamp, TurnRecord};
 use crate::stream::convert_response;
@@ -179,7 +179,8 @@ impl Translator {
         }
         body.end();
 
-        let text_tokens = if images == 0 { tokens_of(&out) } else { (out.len() as u64).saturating_sub(image_bytes) / 4 };
+        let text_tokens =
+            if images == 0 { tokens_of(&out) } else { (out.len() as u64).saturating_sub(image_bytes) / 4 };
         let raw_estimate = text_tokens + images * TOKENS_PER_IMAGE;
         let context = RequestContext {
             model: asked.into_owned(),
@@ -269,7 +270,7 @@ fn refuse_thread(request: &MessagesRequest<'_>) -> Result<()> {
     } else {
         error.details = Some(r#"{"error_code":"thread_unsupported_request","unsupported":["thread"]}"#.to_owned());
     }
-    Err(Error::from(error))
+    Err(Error::told(ErrorKind::InvalidRequest, error))
 }
 
 /// A lock whose data is sound even if a holder panicked: every update is a single assignment.

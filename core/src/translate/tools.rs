@@ -76,7 +76,13 @@ impl<'t, 'a> Offered<'t, 'a> {
     }
 
     /// Writes `tool_choice` and `parallel_tool_calls`, where there are tools to choose from.
-    pub(super) fn push_choice(&self, choice: &ToolChoice<'_>, quirks: &Quirks, body: &mut Object<'_>, notes: &mut Notes) {
+    pub(super) fn push_choice(
+        &self,
+        choice: &ToolChoice<'_>,
+        quirks: &Quirks,
+        body: &mut Object<'_>,
+        notes: &mut Notes,
+    ) {
         if quirks.tool_choice {
             match choice.kind.as_escaped() {
                 "auto" => _ = body.plain("tool_choice", "auto"),

@@ -32,7 +32,7 @@ pub struct ApiError {
     /// A raw JSON object for `error.details`; anything else than an object is left out.
     pub details: Option<String>,
     /// The backend's figures when the request was too long, so that a smaller one can be tried.
-    pub limit: Option<TokenLimit>,
+    pub limit: Option<Box<TokenLimit>>,
 }
 
 impl ApiError {
@@ -81,7 +81,7 @@ impl ApiError {
     /// Attaches the backend's figures.
     #[must_use]
     pub fn with_limit(mut self, limit: TokenLimit) -> Self {
-        self.limit = Some(limit);
+        self.limit = Some(Box::new(limit));
         self
     }
 

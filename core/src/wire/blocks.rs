@@ -158,11 +158,9 @@ impl<'a> Block<'a> {
                 title: members.text("title").ok(),
                 context: members.text("context").ok(),
             },
-            "tool_use" => Block::ToolUse {
-                id: members.text("id")?,
-                name: members.text("name")?,
-                input: members.get("input"),
-            },
+            "tool_use" => {
+                Block::ToolUse { id: members.text("id")?, name: members.text("name")?, input: members.get("input") }
+            }
             "tool_result" => Block::ToolResult {
                 tool_use_id: members.text("tool_use_id")?,
                 content: members.parsed("content")?,

@@ -75,7 +75,8 @@ impl<'a> JsonText<'a> {
         let whole = (self.as_escaped(), "");
         let Some(at) = self.0.len().checked_sub(6) else { return whole };
         let Some((head, tail)) = self.0.split_at_checked(at) else { return whole };
-        let is_half = matches!(tail.as_bytes(), [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..]);
+        let is_half =
+            matches!(tail.as_bytes(), [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', ..]);
         // An even number of backslashes before it are escapes of their own.
         let before = head.bytes().rev().take_while(|&byte| byte == b'\\').count();
         if is_half && before % 2 == 0 { (head, tail) } else { whole }
@@ -127,10 +128,9 @@ impl<'a> DecodedChars<'a> {
     /// Reads a `\uXXXX` that must be a low surrogate, or leaves the text as it stands.
     fn low_surrogate(&mut self) -> Option<u32> {
         let before = self.rest.clone();
-        if self.rest.next() == Some('\\') && self.rest.next() == Some('u') {
-            if let Some(low @ 0xDC00..=0xDFFF) = self.hex4() {
-                return Some(low);
-            }
+        let is_escape = self.rest.next() == Some('\\') && self.rest.next() == Some('u');
+        if is_escape && let Some(low @ 0xDC00..=0xDFFF) = self.hex4() {
+            return Some(low);
         }
         self.rest = before;
         None
@@ -153,7 +153,9 @@ impl Iterator for DecodedChars<'_> {
             'f' => '\u{c}',
             'u' => match self.hex4() {
                 Some(high @ 0xD800..=0xDBFF) => match self.low_surrogate() {
-                    Some(low) => char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)).unwrap_or('\u{FFFD}'),
+                    Some(low) => {
+                        char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)).unwrap_or('\u{FFFD}')
+                    }
                     None => '\u{FFFD}',
                 },
                 Some(code) => char::from_u32(code).unwrap_or('\u{FFFD}'),

@@ -141,7 +141,7 @@ pub fn number(raw: &RawValue) -> Option<u64> {
     text.parse().ok().or_else(|| {
         let value: f64 = text.parse().ok()?;
         // Counts above 2^53 do not occur; a float that large is noise.
-        (value >= 0.0 && value < 9e15).then_some(value as u64)
+        (0.0..9e15).contains(&value).then_some(value as u64)
     })
 }
 

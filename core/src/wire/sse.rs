@@ -182,8 +182,7 @@ mod tests {
     #[test]
     fn reads_every_form_of_the_standard() {
         let text = "\u{FEFF}: note\r\ndata:a\r\ndata:  b\r\n\r\nevent: x\rdata\rdata\r\rid: 1\ndata: {\n\ndata: [DONE]";
-        let wanted =
-            [data("a\n b"), (Some("x".to_owned()), "\n".to_owned()), data("{"), data("[DONE]")];
+        let wanted = [data("a\n b"), (Some("x".to_owned()), "\n".to_owned()), data("{"), data("[DONE]")];
         assert_eq!(split(&[text.as_bytes()]), wanted);
     }
 

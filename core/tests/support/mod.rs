@@ -6,7 +6,15 @@
 //! `answer`, the client must get `message`, or `error`. `stream` may be one JSON string, for bytes that
 //! an editor would not keep. `ANYCLAUDE_BLESS=1` writes what came out.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, dead_code, missing_docs, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    dead_code,
+    missing_docs,
+    unreachable_pub
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +45,8 @@ impl Case {
             }
         }
         let known = [
-            "about", "backend", "models", "request", "body", "notes", "error", "stream", "end", "events", "answer", "message",
+            "about", "backend", "models", "request", "body", "notes", "error", "stream", "end", "events", "answer",
+            "message",
         ];
         for (name, _) in &sections {
             assert!(known.contains(&name.as_str()), "{}: section {name:?} is not known", path.display());
@@ -60,7 +69,8 @@ impl Case {
 
     /// Compares a section with what came out; with `ANYCLAUDE_BLESS` set, writes it.
     pub fn expect(&mut self, name: &str, actual: &str) {
-        let actual = if actual.is_empty() || actual.ends_with('\n') { actual.to_owned() } else { format!("{actual}\n") };
+        let actual =
+            if actual.is_empty() || actual.ends_with('\n') { actual.to_owned() } else { format!("{actual}\n") };
         if self.section(name) == Some(actual.as_str()) {
             return;
         }
