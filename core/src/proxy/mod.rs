@@ -1,6 +1,6 @@
 //! The proxy: everything that needs sockets, a runtime or the clock. The thin part.
 //!
-//! The life of a request is [`pipeline`]; this module starts and stops it all.
+//! The life of a request is told by `pipeline.rs`; this module starts and stops it all.
 
 pub mod blocking;
 mod body;

@@ -37,6 +37,8 @@ pub(super) enum Turn<'a> {
 pub(super) struct UserTurn<'a> {
     /// Results of the calls of the assistant turn before.
     pub(super) results: Vec<ToolResult<'a>>,
+    /// System text that belongs behind the results, and goes into the last of them.
+    behind_results: Vec<JsonText<'a>>,
     pub(super) parts: Vec<Part<'a>>,
 }
 
@@ -181,9 +183,14 @@ impl<'a> Conversation<'a> {
                 _ => self.turns.insert(0, Turn::User(UserTurn { parts: lead, ..UserTurn::default() })),
             }
         }
-        for at in 0..self.turns.len() {
-            if self.add_missing_results(at) {
-                break;
+        if matches!(self.turns.last(), Some(Turn::Assistant(turn)) if !turn.calls.is_empty()) {
+            self.turns.push(Turn::User(UserTurn::default()));
+        }
+        let mut calls: Vec<JsonText<'a>> = Vec::new();
+        for turn in &mut self.turns {
+            match turn {
+                Turn::Assistant(turn) => calls = turn.calls.iter().map(|call| call.id.clone()).collect(),
+                Turn::User(turn) => turn.answer_all(std::mem::take(&mut calls)),
             }
         }
     }
@@ -198,28 +205,6 @@ impl<'a> Conversation<'a> {
             }
         }
     }
-
-    /// Strict servers refuse a call without a result. True when there was nothing after the call.
-    fn add_missing_results(&mut self, at: usize) -> bool {
-        let Some(Turn::Assistant(turn)) = self.turns.get(at) else { return false };
-        if turn.calls.is_empty() {
-            return false;
-        }
-        let ids: Vec<JsonText<'a>> = turn.calls.iter().map(|call| call.id.clone()).collect();
-        let is_last = at + 1 == self.turns.len();
-        if is_last {
-            self.turns.push(Turn::User(UserTurn::default()));
-        }
-        if let Some(Turn::User(user)) = self.turns.get_mut(at + 1) {
-            for id in ids {
-                if !user.results.iter().any(|result| result.id == id) {
-                    let text = vec![JsonText::escaped("(no result)")];
-                    user.results.push(ToolResult { id, text, images: Vec::new() });
-                }
-            }
-        }
-        is_last
-    }
 }
 
 impl AssistantTurn<'_> {
@@ -229,14 +214,30 @@ impl AssistantTurn<'_> {
 }
 
 impl<'a> UserTurn<'a> {
+    /// One result for each call, in the order of the calls. Claude Code sends the results of parallel
+    /// calls as they end, and many templates write them without an id: out of order, the model would
+    /// take one's output for the other's. Strict servers refuse a call without a result.
+    fn answer_all(&mut self, calls: Vec<JsonText<'a>>) {
+        let mut given = std::mem::take(&mut self.results);
+        for id in calls {
+            let result = match given.iter().position(|result| result.id == id) {
+                Some(at) => given.remove(at),
+                None => ToolResult { id, text: vec![JsonText::escaped("(no result)")], images: Vec::new() },
+            };
+            self.results.push(result);
+        }
+        if let Some(last) = self.results.last_mut() {
+            last.text.append(&mut self.behind_results);
+        }
+    }
+
     /// Adds system text: to the user's own words, or else to the last tool result. A new user message
     /// after tool results would make templates drop the reasoning that led to the calls.
     fn attach(&mut self, parts: Vec<Part<'a>>) {
-        match self.results.last_mut() {
-            Some(result) if self.parts.is_empty() => {
-                result.text.extend(parts.into_iter().filter_map(Part::into_text));
-            }
-            _ => self.parts.extend(parts),
+        if self.parts.is_empty() && !self.results.is_empty() {
+            self.behind_results.extend(parts.into_iter().filter_map(Part::into_text));
+        } else {
+            self.parts.extend(parts);
         }
     }
 }
