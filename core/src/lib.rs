@@ -70,3 +70,8 @@ pub use translate::{
     StreamFailure, ToolNames, Translated, Translator, classify, classify_stream_error, count_tokens, is_claude_name,
     refused_parameter,
 };
+
+/// The README's examples are tests.
+#[cfg(all(doctest, feature = "proxy"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

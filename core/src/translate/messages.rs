@@ -110,9 +110,9 @@ impl<'o> MessageList<'o> {
         let empty = turn.text.is_empty() && !turn.calls.is_empty() && quirks.empty_content == EmptyContent::Null;
         let content = message.key("content");
         if empty {
-            content.extend_from_slice(b"null")
+            content.extend_from_slice(b"null");
         } else {
-            push_joined(content, &turn.text)
+            push_joined(content, &turn.text);
         }
         if let Some(field) = thinking {
             push_joined(message.key(field), &turn.thinking);
