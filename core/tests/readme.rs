@@ -14,7 +14,10 @@ fn check(mark: &str, table: &str) {
     let (_, tail) = rest.split_once("<!-- end -->").expect("the end of the table");
     let wanted = format!("{head}<!-- {mark} -->\n{table}<!-- end -->{tail}");
     if wanted != readme {
-        assert!(std::env::var_os("ANYCLAUDE_BLESS").is_some(), "README.md: the table {mark:?} is stale; it should be\n{table}");
+        assert!(
+            std::env::var_os("ANYCLAUDE_BLESS").is_some(),
+            "README.md: the table {mark:?} is stale; it should be\n{table}"
+        );
         fs::write(path, wanted).unwrap();
     }
 }
@@ -29,7 +32,8 @@ fn tables_are_those_of_the_code() {
     check("backends", &backends);
 
     let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).unwrap();
-    let ends: String = source.lines().filter_map(|line| line.strip_prefix("//! |")).map(|row| format!("|{row}\n")).collect();
+    let ends: String =
+        source.lines().filter_map(|line| line.strip_prefix("//! |")).map(|row| format!("|{row}\n")).collect();
     assert!(ends.lines().count() > 5, "the table of ends was not found");
     check("ends", &ends);
 }

@@ -70,18 +70,6 @@ def test_results_stand_in_the_order_of_the_calls(backend, claude):
     assert sent(backend.exchanges[1], "tool") == ["slow", "quick"]
 
 
-def test_the_model_meets_its_own_arguments(backend, claude):
-    """Claude Code echoes calls in its own words (Edit gets a "replace_all"); the model's KV cache wants the old ones."""
-    note = claude.project / "note.txt"
-    note.write_text("two\n")
-    edit = {"new_string": "zwei", "old_string": "two", "file_path": str(note)}
-    backend.script(Answer(tools=[("Read", {"file_path": str(note)})]), Answer(tools=[("Edit", edit)]), Answer("Done."))
-    run = claude.run(tools="Read,Edit")
-    assert not run.failed and note.read_text() == "zwei\n", run
-    calls = [call for message in backend.exchanges[2].messages for call in message.get("tool_calls", [])]
-    assert calls[1]["function"]["arguments"] == json.dumps(edit)
-
-
 def test_subagent(backend, claude):
     """The subagent's requests are a conversation of their own."""
     task = {"description": "count", "prompt": "SUBTASK: count to three", "subagent_type": "general-purpose",
