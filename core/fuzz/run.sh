@@ -35,7 +35,7 @@ for target in "${targets[@]}"; do
     target/debug/examples/seeds "$target" "target/seeds/$target"
     printf '== %s\n' "$target"
     # The golden inputs are the second folder, which the fuzzer only reads.
-    "$built/$target" -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 \
+    "$built/$target" -max_total_time="$seconds" -max_len=8192 -timeout=10 -rss_limit_mb=2048 -print_funcs=0 \
         -artifact_prefix="artifacts/$target/" -print_final_stats=1 -verbosity="${VERBOSITY:-0}" \
         "corpus/$target" "target/seeds/$target" || failed+=("$target")
 done

@@ -5,7 +5,6 @@ import json
 import zlib
 
 import brotli
-import httpx
 import pytest
 import zstandard
 

@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 
+import httpx
 import pytest
 
 from support import messages
@@ -28,19 +29,21 @@ def test_translate(tmp_path):
     file = tmp_path / "request.json"
     request = messages.request(system="Be brief.", tools=[messages.BASH])
     request["messages"] += [
-        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "ls"}}]},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": ""}]},
     ]
     file.write_text(json.dumps(request))
     done = anyclaude("translate", str(file))
     assert done.returncode == 0, done.stderr
     assert violations(Request("POST", CHAT, {}, done.stdout), CHAT) == []
-    assert [message["role"] for message in json.loads(done.stdout)["messages"]] == ["system", "user", "assistant", "tool"]
+    roles = [message["role"] for message in json.loads(done.stdout)["messages"]]
+    assert roles == ["system", "user", "assistant", "tool"]
 
 
 def test_stream(tmp_path):
     file = tmp_path / "capture.sse"
-    file.write_bytes(b"".join(Answer("Hello", tools=[("Bash", {"command": "ls"})]).chunks()) + b"data: [DONE]\n\n")
+    capture = Answer("Hello", tools=[("Bash", {"command": "ls"})]).chunks()
+    file.write_bytes(b"".join(capture) + b"data: [DONE]\n\n")
     done = anyclaude("stream", str(file))
     assert done.returncode == 0, done.stderr
     reply = messages.Reply(200, {}, events=list(frames(done.stdout.decode().splitlines())))
@@ -78,7 +81,8 @@ def test_signals_let_an_answer_end(backend, proxy, number):
 
 def test_a_second_signal_ends_at_once(backend, proxy):
     backend.script(Answer("Never.", first_byte_after=60))
-    client = threading.Thread(target=lambda: pytest.raises(Exception, messages.post, proxy.url, messages.request()))
+    client = threading.Thread(
+        target=lambda: pytest.raises(httpx.TransportError, messages.post, proxy.url, messages.request()))
     client.start()
     backend.wait_for(lambda: backend.exchanges)
     proxy.process.send_signal(signal.SIGTERM)

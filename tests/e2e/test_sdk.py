@@ -25,7 +25,8 @@ def test_create(backend, sdk):
                                   stop_sequences=["END"])
     assert [block.type for block in message.content] == ["thinking", "text"]
     assert message.content[1].text == "Hello" and message.stop_reason == "end_turn"
-    assert (message.usage.input_tokens, message.usage.cache_read_input_tokens, message.usage.output_tokens) == (40, 60, 7)
+    figures = message.usage
+    assert (figures.input_tokens, figures.cache_read_input_tokens, figures.output_tokens) == (40, 60, 7)
     body = backend.exchanges[0].body
     assert body["messages"][0] == {"role": "system", "content": "Be brief."}
     assert body["stop"] == ["END"]

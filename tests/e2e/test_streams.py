@@ -32,7 +32,8 @@ WAYS = {
     "event lines": [RAW.replace(b"data: ", b"event: message\ndata: ")],
     "no [DONE]": [RAW.removesuffix(b"data: [DONE]\n\n")],
     "no blank line at the end": [RAW.removesuffix(b"\n\n")],
-    "usage in every chunk": [RAW.replace(b'"choices"', b'"usage": {"prompt_tokens": 1, "completion_tokens": 1}, "choices"', 3)],
+    "usage in early chunks": [
+        RAW.replace(b'"choices"', b'"usage": {"prompt_tokens": 1, "completion_tokens": 1}, "choices"', 3)],
 }
 
 
@@ -49,8 +50,14 @@ def test_way(backend, proxy, way):
 
 
 def call(index: int | None, name: str | None = None, arguments: str = "", id: str | None = None) -> dict:
-    delta = {"function": {"arguments": arguments, **({"name": name} if name else {})}}
-    return {**delta, **({"index": index} if index is not None else {}), **({"id": id, "type": "function"} if id else {})}
+    delta: dict = {"function": {"arguments": arguments}}
+    if name:
+        delta["function"]["name"] = name
+    if index is not None:
+        delta["index"] = index
+    if id:
+        delta |= {"id": id, "type": "function"}
+    return delta
 
 
 ONE, TWO = '{"command": "one"}', '{"command": "two"}'

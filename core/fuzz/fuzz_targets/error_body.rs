@@ -7,7 +7,8 @@ use anyclaude_fuzz::Input;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-const STATUSES: &[u16] = &[200, 400, 401, 402, 403, 404, 408, 409, 413, 415, 422, 429, 500, 501, 502, 503, 504, 524, 529];
+const STATUSES: &[u16] =
+    &[200, 400, 401, 402, 403, 404, 408, 409, 413, 415, 422, 429, 500, 501, 502, 503, 504, 524, 529];
 
 fuzz_target!(|data: &[u8]| {
     let Some(input) = Input::new(data) else { return };

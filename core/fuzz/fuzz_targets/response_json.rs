@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use anyclaude_core::backend::BACKENDS;
+use anyclaude_core::wire::repair_escapes;
 use anyclaude_core::{Options, RequestContext, StreamConverter, Translator};
 use anyclaude_fuzz::check_events;
 use libfuzzer_sys::fuzz_target;
@@ -14,7 +15,9 @@ static TRANSLATOR: LazyLock<Translator> = LazyLock::new(|| Translator::new(BACKE
 fuzz_target!(|body: &[u8]| {
     let context = RequestContext::for_model("claude-fuzz");
     match TRANSLATOR.response_json(&context, body) {
-        Ok((message, _)) => check_message(&serde_json::from_slice(&message).expect("the message is JSON")),
+        Ok((message, _)) => {
+            check_message(&serde_json::from_slice(&repair_escapes(&message)).expect("the message is JSON"))
+        }
         Err(error) => {
             let told: Value = serde_json::from_slice(&error.to_api().to_json("req_0")).expect("errors are JSON");
             assert!(!told["error"]["message"].as_str().expect("a sentence").is_empty());

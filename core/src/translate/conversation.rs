@@ -7,13 +7,11 @@
 
 use std::collections::HashSet;
 
-use serde_json::value::RawValue;
-
 use super::content::{ContentReader, Image, Part};
 use crate::error::{Error, Result};
-use crate::wire::JsonText;
 use crate::wire::anthropic::InputMessage;
 use crate::wire::blocks::Block;
+use crate::wire::{JsonText, RawJson};
 
 /// The turns of a request.
 #[derive(Debug, Default)]
@@ -60,7 +58,7 @@ pub(super) struct AssistantTurn<'a> {
 pub(super) struct Call<'a> {
     pub(super) id: JsonText<'a>,
     pub(super) name: JsonText<'a>,
-    pub(super) input: Option<&'a RawValue>,
+    pub(super) input: Option<RawJson<'a>>,
 }
 
 impl<'a> Conversation<'a> {

@@ -1,13 +1,11 @@
 //! Writes the `messages` array of a chat-completions request.
 
-use serde_json::value::RawValue;
-
 use super::content::{Image, Part};
 use super::context::backend_name;
 use super::conversation::{AssistantTurn, Call, Conversation, ToolResult, Turn, UserTurn};
 use crate::backend::{EmptyContent, Quirks, ThinkingHistory};
-use crate::wire::JsonText;
 use crate::wire::json::{Object, push_escaped, push_quoted};
+use crate::wire::{JsonText, RawJson};
 
 /// What stands between two blocks that become one text.
 const BETWEEN: &str = "\\n\\n";
@@ -152,8 +150,8 @@ fn push_call(out: &mut Vec<u8>, call: &Call<'_>) {
 }
 
 /// Arguments are the text of an object, whatever the history holds.
-fn push_arguments(out: &mut Vec<u8>, input: Option<&RawValue>) {
-    match input.map(RawValue::get) {
+fn push_arguments(out: &mut Vec<u8>, input: Option<RawJson<'_>>) {
+    match input.map(RawJson::get) {
         Some(object) if object.starts_with('{') => push_escaped(out, object),
         None | Some("null") => out.extend_from_slice(b"{}"),
         Some(other) => {

@@ -1,13 +1,11 @@
 //! Limits, sampling, reasoning and format of a chat-completions request.
 
-use serde_json::value::RawValue;
-
 use super::notes::{NoteKind, Notes};
 use super::request::Options;
 use crate::backend::{MaxTokensKey, Quirks, ReasoningParameter};
-use crate::wire::JsonText;
 use crate::wire::anthropic::MessagesRequest;
 use crate::wire::json::{Object, push_quoted};
+use crate::wire::{JsonText, RawJson};
 
 /// Thinking budgets below this many tokens are low effort, below the next medium, else high.
 const LOW_BUDGET: u64 = 4_096;
@@ -90,7 +88,7 @@ impl Parameters<'_, '_> {
 
     fn sampling(&self, body: &mut Object<'_>, notes: &mut Notes) {
         let known = self.quirks.sampling;
-        let all: [(&str, Option<&RawValue>, bool); 3] = [
+        let all: [(&str, Option<RawJson<'_>>, bool); 3] = [
             ("temperature", self.request.temperature, known),
             ("top_p", self.request.top_p, known),
             ("top_k", self.request.top_k, known && self.quirks.top_k),

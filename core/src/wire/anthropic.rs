@@ -3,15 +3,11 @@
 //! Source: Anthropic's Messages API reference, and what Claude Code and the SDKs were seen to send.
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
 
 use super::blocks::Content;
-use super::json::{JsonText, plain_words};
+use super::json::JsonText;
 use super::repair::{may_hold_surrogates, repair_escapes};
+use super::scan::{RawJson, ScanError, Scanner};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most messages a request may hold (Anthropic's own limit).
@@ -39,15 +35,15 @@ pub struct MessagesRequest<'a> {
     /// Effort and the format of the answer.
     pub output_config: Option<OutputConfig<'a>>,
     /// Sampling temperature as the client wrote it.
-    pub temperature: Option<&'a RawValue>,
+    pub temperature: Option<RawJson<'a>>,
     /// Nucleus sampling as the client wrote it.
-    pub top_p: Option<&'a RawValue>,
+    pub top_p: Option<RawJson<'a>>,
     /// Top-k sampling as the client wrote it.
-    pub top_k: Option<&'a RawValue>,
+    pub top_k: Option<RawJson<'a>>,
     /// Texts that end the answer.
     pub stop_sequences: Vec<JsonText<'a>>,
     /// Account facts; never forwarded.
-    pub metadata: Option<&'a RawValue>,
+    pub metadata: Option<RawJson<'a>>,
     /// A server-side conversation (the Python SDK's tool runner asks for one).
     pub thread: Option<Thread<'a>>,
     /// Keys that are known and consumed, or unknown: named so that a note can say what was dropped.
@@ -55,95 +51,71 @@ pub struct MessagesRequest<'a> {
 }
 
 /// One message of the dialogue.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "a message: an object with role and content")]
+#[derive(Debug)]
 pub struct InputMessage<'a> {
     /// `user`, `assistant` or `system`.
-    #[serde(borrow)]
     pub role: JsonText<'a>,
     /// A string or an array of content blocks.
-    #[serde(borrow)]
     pub content: Content<'a>,
 }
 
 /// A tool definition.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "a tool: an object with a name")]
+#[derive(Debug)]
 pub struct Tool<'a> {
     /// Present on server tools (`web_search_20250305`); absent or `custom` on client tools.
-    #[serde(borrow, rename = "type", default)]
     pub kind: Option<JsonText<'a>>,
     /// The tool's name.
-    #[serde(borrow)]
     pub name: JsonText<'a>,
     /// What the model is told about it.
-    #[serde(borrow, default)]
     pub description: Option<JsonText<'a>>,
     /// JSON Schema of the arguments.
-    #[serde(borrow, default)]
-    pub input_schema: Option<&'a RawValue>,
+    pub input_schema: Option<RawJson<'a>>,
     /// Not offered until a tool search has found it.
-    #[serde(default)]
     pub defer_loading: Option<bool>,
 }
 
 /// Which tool must be called.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "a tool choice: an object with a type")]
+#[derive(Debug)]
 pub struct ToolChoice<'a> {
     /// `auto`, `any`, `tool` or `none`.
-    #[serde(borrow, rename = "type")]
     pub kind: JsonText<'a>,
     /// The tool, for `tool`.
-    #[serde(borrow, default)]
     pub name: Option<JsonText<'a>>,
     /// At most one call in an answer.
-    #[serde(default)]
     pub disable_parallel_tool_use: Option<bool>,
 }
 
 /// The client's wish for thinking.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "an object with a type")]
+#[derive(Debug)]
 pub struct Thinking<'a> {
     /// `enabled`, `adaptive` or `disabled`.
-    #[serde(borrow, rename = "type")]
     pub kind: JsonText<'a>,
     /// The most tokens to think, for `enabled`.
-    #[serde(default)]
     pub budget_tokens: Option<u64>,
 }
 
 /// Effort and answer format.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "an object")]
+#[derive(Debug)]
 pub struct OutputConfig<'a> {
     /// `low`, `medium`, `high`, `xhigh` or `max`.
-    #[serde(borrow, default)]
     pub effort: Option<JsonText<'a>>,
     /// The schema that the answer must follow.
-    #[serde(borrow, default)]
     pub format: Option<OutputFormat<'a>>,
 }
 
 /// The schema that the answer must follow.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "an object with a type")]
+#[derive(Debug)]
 pub struct OutputFormat<'a> {
     /// `json_schema`.
-    #[serde(borrow, rename = "type")]
     pub kind: JsonText<'a>,
     /// JSON Schema of the answer.
-    #[serde(borrow, default)]
-    pub schema: Option<&'a RawValue>,
+    pub schema: Option<RawJson<'a>>,
 }
 
 /// A server-side conversation.
-#[derive(Debug, Deserialize)]
-#[serde(expecting = "an object with a type")]
+#[derive(Debug)]
 pub struct Thread<'a> {
     /// `create` or `continue`.
-    #[serde(borrow, rename = "type")]
     pub kind: JsonText<'a>,
 }
 
@@ -179,7 +151,12 @@ impl<'a> RequestBody<'a> {
     /// # Errors
     /// [`ErrorKind::InvalidRequest`] with the place in the body and what was expected there.
     pub fn parse(&self) -> Result<MessagesRequest<'_>> {
-        let request: MessagesRequest<'_> = serde_json::from_str(&self.0).map_err(|error| explain(&self.0, &error))?;
+        let mut scanner = Scanner::new(&self.0);
+        let request = MessagesRequest::read(&mut scanner).and_then(|request| scanner.end().map(|()| request));
+        let request = request.map_err(|error| {
+            let path = if error.path().is_empty() { "request body" } else { error.path() };
+            Error::at(path, error.what())
+        })?;
         if request.messages.is_empty() {
             return Err(Error::at("messages", "the list is empty; at least one message is needed"));
         }
@@ -198,65 +175,179 @@ fn mend(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Parses once more, slowly, to find the path of the field that failed.
-fn explain(text: &str, error: &serde_json::Error) -> Error {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let path = match serde_path_to_error::deserialize::<_, MessagesRequest<'_>>(&mut json) {
-        // A raw value inside of which parsing failed has no name of its own.
-        Err(detailed) => detailed.path().to_string().trim_end_matches(".?").trim_matches(['?', '.']).to_owned(),
-        Ok(_) => String::new(),
-    };
-    let path = if path.is_empty() { "request body" } else { path.as_str() };
-    Error::at(path, plain_words(error))
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for MessagesRequest<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(RequestVisitor)
-    }
-}
-
-struct RequestVisitor;
-
-impl<'de> Visitor<'de> for RequestVisitor {
-    type Value = MessagesRequest<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a Messages request (an object)")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+impl<'a> MessagesRequest<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, ScanError> {
         let mut request = MessagesRequest::default();
         let mut has_messages = false;
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "model" => request.model = map.next_value()?,
+        scanner.object("a Messages request: an object", |key, value| {
+            match key.as_escaped() {
+                "model" => request.model = value.nullable(Scanner::string)?,
                 "messages" => {
                     has_messages = true;
-                    request.messages = map.next_value()?;
+                    request.messages = list(value, InputMessage::read)?;
                 }
-                "system" => request.system = map.next_value()?,
-                "tools" => request.tools = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "tool_choice" => request.tool_choice = map.next_value()?,
-                "max_tokens" => request.max_tokens = map.next_value()?,
-                "stream" => request.stream = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "thinking" => request.thinking = map.next_value()?,
-                "output_config" => request.output_config = map.next_value()?,
-                "temperature" => request.temperature = map.next_value()?,
-                "top_p" => request.top_p = map.next_value()?,
-                "top_k" => request.top_k = map.next_value()?,
-                "stop_sequences" => request.stop_sequences = map.next_value::<Option<_>>()?.unwrap_or_default(),
-                "metadata" => request.metadata = map.next_value()?,
-                "thread" => request.thread = map.next_value()?,
+                "system" => request.system = value.nullable(Content::read)?,
+                "tools" => request.tools = value.nullable(|value| list(value, Tool::read))?.unwrap_or_default(),
+                "tool_choice" => request.tool_choice = value.nullable(ToolChoice::read)?,
+                "max_tokens" => request.max_tokens = value.nullable(Scanner::count)?,
+                "stream" => request.stream = value.nullable(Scanner::boolean)?.unwrap_or_default(),
+                "thinking" => request.thinking = value.nullable(Thinking::read)?,
+                "output_config" => request.output_config = value.nullable(OutputConfig::read)?,
+                "temperature" => request.temperature = value.nullable(number)?,
+                "top_p" => request.top_p = value.nullable(number)?,
+                "top_k" => request.top_k = value.nullable(number)?,
+                "stop_sequences" => {
+                    request.stop_sequences = value.nullable(|value| list(value, Scanner::string))?.unwrap_or_default();
+                }
+                "metadata" => request.metadata = value.nullable(Scanner::raw)?,
+                "thread" => request.thread = value.nullable(Thread::read)?,
                 _ => {
-                    map.next_value::<de::IgnoredAny>()?;
-                    request.other.push(key);
+                    value.raw()?;
+                    request.other.push(key.decode().into_owned());
                 }
             }
-        }
-        if !has_messages {
-            return Err(de::Error::missing_field("messages"));
-        }
-        Ok(request)
+            Ok(())
+        })?;
+        if has_messages { Ok(request) } else { Err(missing("messages", "an array of messages")) }
     }
+}
+
+impl<'a> InputMessage<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, ScanError> {
+        let (mut role, mut content) = (None, None);
+        scanner.object("a message: an object with role and content", |key, value| {
+            match key.as_escaped() {
+                "role" => role = Some(value.string()?),
+                "content" => content = Some(Content::read(value)?),
+                _ => _ = value.raw()?,
+            }
+            Ok(())
+        })?;
+        Ok(InputMessage {
+            role: role.ok_or_else(|| missing("role", "\"user\" or \"assistant\""))?,
+            content: content.ok_or_else(|| missing("content", "a string or an array of content blocks"))?,
+        })
+    }
+}
+
+impl<'a> Tool<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, ScanError> {
+        let mut tool =
+            Tool { kind: None, name: JsonText::default(), description: None, input_schema: None, defer_loading: None };
+        let mut has_name = false;
+        scanner.object("a tool: an object with a name", |key, value| {
+            match key.as_escaped() {
+                "type" => tool.kind = value.nullable(Scanner::string)?,
+                "name" => {
+                    has_name = true;
+                    tool.name = value.string()?;
+                }
+                "description" => tool.description = value.nullable(Scanner::string)?,
+                "input_schema" => tool.input_schema = value.nullable(Scanner::raw)?,
+                "defer_loading" => tool.defer_loading = value.nullable(Scanner::boolean)?,
+                _ => _ = value.raw()?,
+            }
+            Ok(())
+        })?;
+        if has_name { Ok(tool) } else { Err(missing("name", "a string")) }
+    }
+}
+
+impl<'a> ToolChoice<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, ScanError> {
+        let (mut kind, mut name, mut disable_parallel_tool_use) = (None, None, None);
+        scanner.object("a tool choice: an object with a type", |key, value| {
+            match key.as_escaped() {
+                "type" => kind = Some(value.string()?),
+                "name" => name = value.nullable(Scanner::string)?,
+                "disable_parallel_tool_use" => disable_parallel_tool_use = value.nullable(Scanner::boolean)?,
+                _ => _ = value.raw()?,
+            }
+            Ok(())
+        })?;
+        Ok(ToolChoice { kind: kind.ok_or_else(|| missing("type", "a string"))?, name, disable_parallel_tool_use })
+    }
+}
+
+impl<'a> Thinking<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, ScanError> {
+        let (mut kind, mut budget_tokens) = (None, None);
+        scanner.object("an object with a type", |key, value| {
+            match key.as_escaped() {
+                "type" => kind = Some(value.string()?),
+                "budget_tokens" => budget_tokens = value.nullable(Scanner::count)?,
+                _ => _ = value.raw()?,
+            }
+            Ok(())
+        })?;
+        Ok(Thinking { kind: kind.ok_or_else(|| missing("type", "a string"))?, budget_tokens })
+    }
+}
+
+impl<'a> OutputConfig<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, ScanError> {
+        let mut config = OutputConfig { effort: None, format: None };
+        scanner.object("an object", |key, value| {
+            match key.as_escaped() {
+                "effort" => config.effort = value.nullable(Scanner::string)?,
+                "format" => config.format = value.nullable(OutputFormat::read)?,
+                _ => _ = value.raw()?,
+            }
+            Ok(())
+        })?;
+        Ok(config)
+    }
+}
+
+impl<'a> OutputFormat<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, ScanError> {
+        let (mut kind, mut schema) = (None, None);
+        scanner.object("an object with a type", |key, value| {
+            match key.as_escaped() {
+                "type" => kind = Some(value.string()?),
+                "schema" => schema = value.nullable(Scanner::raw)?,
+                _ => _ = value.raw()?,
+            }
+            Ok(())
+        })?;
+        Ok(OutputFormat { kind: kind.ok_or_else(|| missing("type", "a string"))?, schema })
+    }
+}
+
+impl<'a> Thread<'a> {
+    fn read(scanner: &mut Scanner<'a>) -> Result<Self, ScanError> {
+        let mut kind = None;
+        scanner.object("an object with a type", |key, value| {
+            match key.as_escaped() {
+                "type" => kind = Some(value.string()?),
+                _ => _ = value.raw()?,
+            }
+            Ok(())
+        })?;
+        Ok(Thread { kind: kind.ok_or_else(|| missing("type", "a string"))? })
+    }
+}
+
+fn list<'a, T>(
+    scanner: &mut Scanner<'a>,
+    mut read: impl FnMut(&mut Scanner<'a>) -> Result<T, ScanError>,
+) -> Result<Vec<T>, ScanError> {
+    let mut items = Vec::new();
+    scanner.array("an array", |item| {
+        items.push(read(item)?);
+        Ok(())
+    })?;
+    Ok(items)
+}
+
+/// A number, kept as the client wrote it.
+fn number<'a>(scanner: &mut Scanner<'a>) -> Result<RawJson<'a>, ScanError> {
+    match scanner.peek() {
+        Some(b'-' | b'0'..=b'9') => scanner.raw(),
+        _ => Err(scanner.unexpected("a number")),
+    }
+}
+
+fn missing(name: &str, expected: &str) -> ScanError {
+    ScanError::new(format!("this field is missing; it must be {expected}")).under(name)
 }

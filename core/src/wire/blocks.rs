@@ -1,13 +1,7 @@
 //! Content blocks of the Messages API.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
-use super::json::{JsonText, Object, plain_words, shape};
+use super::json::{JsonText, Object};
+use super::scan::{RawJson, ScanError, Scanner};
 
 /// The content of a message, a tool result or the system prompt.
 #[derive(Debug)]
@@ -42,7 +36,7 @@ pub enum Block<'a> {
         /// The tool.
         name: JsonText<'a>,
         /// Its arguments: a JSON object.
-        input: Option<&'a RawValue>,
+        input: Option<RawJson<'a>>,
     },
     /// What a call gave.
     ToolResult {
@@ -108,53 +102,32 @@ impl<'a> Content<'a> {
     }
 }
 
-/// In one pass, since this is most of every request.
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ContentVisitor;
-        impl<'de> Visitor<'de> for ContentVisitor {
-            type Value = Content<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or an array of content blocks")
-            }
-
-            /// Text that holds no escape stands on the wire as it is.
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Content::Text(JsonText::escaped(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Content::Text(JsonText::from_plain(text)))
-            }
-
-            fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Self::Value, S::Error> {
+impl<'a> Content<'a> {
+    pub(crate) fn read(scanner: &mut Scanner<'a>) -> Result<Self, ScanError> {
+        match scanner.peek() {
+            Some(b'"') => scanner.string().map(Content::Text),
+            Some(b'[') => {
                 let mut blocks = Vec::new();
-                while let Some(block) = list.next_element()? {
-                    blocks.push(block);
-                }
+                scanner.array("an array", |item| {
+                    blocks
+                        .push(Block::from_members(&Members::read(item, "a content block: an object with a `type`")?)?);
+                    Ok(())
+                })?;
                 Ok(Content::Blocks(blocks))
             }
+            _ => Err(scanner.unexpected("a string or an array of content blocks")),
         }
-        deserializer.deserialize_any(ContentVisitor)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Block<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = deserializer.deserialize_map(MembersVisitor)?;
-        Block::from_members(&members).map_err(D::Error::custom)
     }
 }
 
 impl<'a> Block<'a> {
-    fn from_members(members: &Members<'a>) -> Result<Self, String> {
+    fn from_members(members: &Members<'a>) -> Result<Self, ScanError> {
         let kind = members.text("type")?;
         Ok(match kind.as_escaped() {
             "text" => Block::Text(members.text("text")?),
-            "image" => Block::Image(members.parsed("source")?.ok_or("source: this field is missing")?),
+            "image" => Block::Image(members.source()?),
             "document" => Block::Document {
-                source: members.parsed("source")?.ok_or("source: this field is missing")?,
+                source: members.source()?,
                 title: members.text("title").ok(),
                 context: members.text("context").ok(),
             },
@@ -163,7 +136,7 @@ impl<'a> Block<'a> {
             }
             "tool_result" => Block::ToolResult {
                 tool_use_id: members.text("tool_use_id")?,
-                content: members.parsed("content")?,
+                content: members.content()?,
                 is_error: members.get("is_error").is_some_and(|raw| raw.get() == "true"),
             },
             "thinking" => Block::Thinking(members.text("thinking")?),
@@ -171,7 +144,7 @@ impl<'a> Block<'a> {
             "search_result" => Block::SearchResult {
                 title: members.text("title").ok(),
                 source: members.text("source").ok(),
-                content: members.parsed("content")?,
+                content: members.content()?,
             },
             "tool_reference" => Block::ToolReference(members.text("tool_name")?),
             _ => Block::Unknown { json: members.without_cache_control(), kind },
@@ -179,82 +152,66 @@ impl<'a> Block<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = deserializer.deserialize_map(MembersVisitor)?;
-        Source::from_members(&members).map_err(D::Error::custom)
-    }
-}
-
 impl<'a> Source<'a> {
-    fn from_members(members: &Members<'a>) -> Result<Self, String> {
+    fn from_members(members: &Members<'a>) -> Result<Self, ScanError> {
         let kind = members.text("type")?;
         Ok(match kind.as_escaped() {
             "base64" => Source::Base64 { media_type: members.text("media_type")?, data: members.text("data")? },
             "url" => Source::Url(members.text("url")?),
             "text" => Source::Text(members.text("data")?),
-            "content" => Source::Content(members.parsed("content")?.ok_or("content: this field is missing")?),
+            "content" => Source::Content(members.content()?.ok_or_else(|| missing("content", "a string or an array"))?),
             _ => Source::Elsewhere(members.text("file_id").unwrap_or(kind)),
         })
     }
 }
 
 /// An object's members in their order, the values raw: what they must be depends on `type`.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct Members<'a>(Vec<(JsonText<'a>, RawJson<'a>)>);
 
 impl<'a> Members<'a> {
-    fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let (_, value) = self.0.iter().rfind(|(key, _)| key == name)?;
+    fn read(scanner: &mut Scanner<'a>, expected: &str) -> Result<Self, ScanError> {
+        let mut members = Vec::with_capacity(4);
+        scanner.object(expected, |key, value| {
+            members.push((key.clone(), value.raw()?));
+            Ok(())
+        })?;
+        Ok(Members(members))
+    }
+
+    fn get(&self, name: &str) -> Option<RawJson<'a>> {
+        let (_, value) = self.0.iter().rfind(|(key, _)| key.is(name))?;
         Some(*value).filter(|raw| raw.get() != "null")
     }
 
-    fn text(&self, name: &str) -> Result<JsonText<'a>, String> {
-        let raw = self.get(name).ok_or_else(|| format!("{name}: this field is missing; it must be a string"))?;
-        JsonText::from_raw(raw).ok_or_else(|| format!("{name}: expected a string, got {}", shape(raw)))
+    fn text(&self, name: &str) -> Result<JsonText<'a>, ScanError> {
+        let raw = self.get(name).ok_or_else(|| missing(name, "a string"))?;
+        raw.scanner().string().map_err(|error| error.under(name))
     }
 
-    fn parsed<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, String> {
-        let Some(raw) = self.get(name) else { return Ok(None) };
-        serde_json::from_str(raw.get()).map(Some).map_err(|_| {
-            // The slow second pass tells the place.
-            let mut json = serde_json::Deserializer::from_str(raw.get());
-            match serde_path_to_error::deserialize::<_, T>(&mut json) {
-                Err(error) => format!("{name}{}: {}", error.path(), plain_words(error.inner())).replace(".:", ":"),
-                Ok(_) => name.to_owned(),
-            }
-        })
+    fn content(&self) -> Result<Option<Content<'a>>, ScanError> {
+        let content = self.get("content").map(|raw| Content::read(&mut raw.scanner()));
+        content.transpose().map_err(|error| error.under("content"))
+    }
+
+    fn source(&self) -> Result<Source<'a>, ScanError> {
+        let raw = self.get("source").ok_or_else(|| missing("source", "an object with a `type`"))?;
+        let source =
+            Members::read(&mut raw.scanner(), "an object with a `type`").and_then(|m| Source::from_members(&m));
+        source.map_err(|error| error.under("source"))
     }
 
     /// The object as JSON, less the key that no backend may see.
     fn without_cache_control(&self) -> String {
         let mut out = Vec::new();
         let mut object = Object::begin(&mut out);
-        for (key, value) in self.0.iter().filter(|(key, _)| key != "cache_control") {
-            object.json(JsonText::from_plain(key).as_escaped(), value.get());
+        for (key, value) in self.0.iter().filter(|(key, _)| !key.is("cache_control")) {
+            object.json(key.as_escaped(), value.get());
         }
         object.end();
         String::from_utf8_lossy(&out).into_owned()
     }
 }
 
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with a `type`")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        let mut members = Vec::with_capacity(4);
-        while let Some(Key(key)) = map.next_key()? {
-            members.push((key, map.next_value()?));
-        }
-        Ok(Members(members))
-    }
+fn missing(name: &str, expected: &str) -> ScanError {
+    ScanError::new(format!("this field is missing; it must be {expected}")).under(name)
 }
-
-/// A key, borrowed where it holds no escape.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -178,22 +178,6 @@ pub fn shape(raw: &RawValue) -> &'static str {
     }
 }
 
-/// A parser's complaint in the words of JSON rather than of Rust.
-pub(crate) fn plain_words(error: &serde_json::Error) -> String {
-    const WORDS: [(&str, &str); 5] = [
-        ("expected u64", "expected a whole number that is not negative"),
-        ("expected a sequence", "expected an array"),
-        ("invalid type: sequence", "invalid type: array"),
-        ("invalid type: map", "invalid type: object"),
-        ("expected struct ", "expected an object: "),
-    ];
-    let mut text = error.to_string();
-    for (rust, json) in WORDS {
-        text = text.replace(rust, json);
-    }
-    if error.is_eof() { format!("the JSON is cut short: {text}") } else { text }
-}
-
 /// Appends `text` to `out` as the inside of a JSON string.
 ///
 /// Only what RFC 8259 demands is escaped: quote, backslash and control characters.

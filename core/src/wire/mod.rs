@@ -9,8 +9,10 @@ pub mod blocks;
 pub(crate) mod json;
 pub mod openai;
 mod repair;
+mod scan;
 pub mod sse;
 
 pub use api_error::{ApiError, ErrorType, TokenLimit, UnknownErrorType};
 pub use json::{DecodedChars, JsonText, push_escaped, shape};
 pub use repair::repair_escapes;
+pub use scan::RawJson;

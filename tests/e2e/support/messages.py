@@ -24,7 +24,8 @@ def post(url: str, body, *, stream: bool = False, headers: dict | None = None, t
     if isinstance(body, dict):
         body = json.dumps({**body, "stream": stream}).encode()
     with httpx.Client(timeout=timeout, trust_env=False) as client:
-        with client.stream("POST", f"{url}/v1/messages", content=body, headers={**HEADERS, **(headers or {})}) as answer:
+        headers = {**HEADERS, **(headers or {})}
+        with client.stream("POST", f"{url}/v1/messages", content=body, headers=headers) as answer:
             return read(answer)
 
 

@@ -39,10 +39,10 @@ class Answer:
         connection.chunk(b"")
 
     def calls(self) -> list[dict]:
+        raw = [(name, given if isinstance(given, str) else json.dumps(given)) for name, given in self.tools]
         return [
-            {"id": f"call_{self.number}_{index}", "type": "function",
-             "function": {"name": name, "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)}}
-            for index, (name, arguments) in enumerate(self.tools)
+            {"id": f"call_{self.number}_{index}", "type": "function", "function": {"name": name, "arguments": text}}
+            for index, (name, text) in enumerate(raw)
         ]
 
     def finish_reason(self) -> str:
