@@ -1,5 +1,6 @@
 //! The library's one error type.
 
+use std::borrow::Cow;
 use std::{error, fmt};
 
 use crate::wire::{ApiError, ErrorType};
@@ -20,6 +21,19 @@ struct Repr {
     message: String,
     api: Option<ApiError>,
     source: Option<Box<dyn error::Error + Send + Sync>>,
+}
+
+/// The most bytes of a client's own words that an error repeats.
+const MAX_SHOWN: usize = 400;
+
+/// The beginning of a text, with dots if it goes on. What a client or server says must not make
+/// messages and log lines of any length.
+pub(crate) fn shown(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let end = (0..=most).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    Cow::Owned(format!("{}...", text.get(..end).unwrap_or_default()))
 }
 
 /// The families of failure. C codes and Python classes are tables over this enum.
@@ -80,7 +94,8 @@ impl Error {
 
     /// A request that cannot be understood; `path` is the place in the body, like `messages[2].role`.
     pub(crate) fn at(path: &str, what: impl fmt::Display) -> Self {
-        Error::new(ErrorKind::InvalidRequest, format!("{path}: {what}"))
+        let what = what.to_string();
+        Error::new(ErrorKind::InvalidRequest, format!("{}: {}", shown(path, MAX_SHOWN), shown(&what, MAX_SHOWN)))
     }
 
     /// The same error with the failure that caused it.

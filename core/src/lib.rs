@@ -53,6 +53,7 @@ mod ids;
 pub mod pdf;
 #[cfg(feature = "proxy")]
 pub mod proxy;
+mod secret;
 mod session;
 mod stream;
 mod translate;
@@ -63,6 +64,7 @@ pub use error::{Error, ErrorKind, Origin, Result};
 pub use ids::Seed;
 #[cfg(feature = "proxy")]
 pub use proxy::{Config, ProxyHandle, blocking, start_proxy};
+pub use secret::Secret;
 pub use session::{MAX_SESSIONS, SessionKey, Timestamp, ToolCallRecord, TurnRecord};
 pub use stream::{Progress, StreamConverter};
 pub use translate::{

@@ -103,6 +103,10 @@ impl StreamConverter {
         self.start(out);
         let taken = self.take(json, out);
         self.settle(taken, out);
+        // One JSON document is whole by itself, also from servers that give no reason.
+        if self.phase == Phase::Started && self.answer.blocks.any() {
+            self.end(out);
+        }
         self.progress()
     }
 
@@ -129,7 +133,7 @@ impl StreamConverter {
             if self.decoder.stopped() {
                 self.end(out);
             } else {
-                let error = ApiError::api(502, "the backend ended its stream in the middle of the answer");
+                let error = ApiError::api(502, CUT_SHORT);
                 self.fail(&error, out);
             }
         }
@@ -144,8 +148,9 @@ impl StreamConverter {
             Phase::Started if self.decoder.stopped() || self.decoder.calls_complete() => return self.end(out),
             Phase::Fresh | Phase::Started => {}
         }
+        let error = self.context.masked(error.clone());
         out.extend_from_slice(&error.to_sse());
-        self.answer.failure.get_or_insert_with(|| error.clone());
+        self.answer.failure.get_or_insert(error);
         self.phase = Phase::Ended;
     }
 
@@ -204,6 +209,9 @@ impl StreamConverter {
     }
 }
 
+/// A stream that ends without a reason is half an answer, whatever it has said.
+const CUT_SHORT: &str = "the backend ended its stream in the middle of the answer";
+
 /// Turns a whole chat-completions answer, or a whole event stream of one, into a message.
 ///
 /// # Errors
@@ -212,7 +220,8 @@ pub(crate) fn convert_response(context: &RequestContext, body: &[u8]) -> Result<
     let mut decoder = ChatDecoder::new(context.backend);
     let mut answer = Answer::new(context);
     let mut writer = MessageWriter::default();
-    if body.trim_ascii_start().starts_with(b"{") {
+    let is_whole = body.trim_ascii_start().starts_with(b"{");
+    if is_whole {
         decoder.chunk(body, &mut Encode { answer: &mut answer, writer: &mut writer });
     } else {
         // Some servers stream whatever they are asked for.
@@ -228,10 +237,13 @@ pub(crate) fn convert_response(context: &RequestContext, body: &[u8]) -> Result<
     }
     decoder.finish(&mut Encode { answer: &mut answer, writer: &mut writer });
     if let Some(error) = answer.failure.take() {
-        return Err(Error::told(ErrorKind::Backend, error));
+        return Err(Error::told(ErrorKind::Backend, context.masked(error)));
     }
     if !decoder.stopped() && !answer.blocks.any() {
         return Err(Error::new(ErrorKind::Backend, "the backend answered with something that is no chat completion"));
+    }
+    if !decoder.stopped() && !is_whole && !decoder.calls_complete() {
+        return Err(Error::told(ErrorKind::Backend, ApiError::api(502, CUT_SHORT)));
     }
     answer.blocks.close(&mut writer);
     let outcome = answer.outcome(context, &decoder);

@@ -24,7 +24,7 @@ fn prose(bytes: usize, seed: usize) -> String {
     let mut at = seed;
     while text.len() < bytes {
         text.push_str(WORDS[at % WORDS.len()]);
-        text.push(if at % 16 == 0 { '\n' } else { ' ' });
+        text.push(if at.is_multiple_of(16) { '\n' } else { ' ' });
         at = at.wrapping_mul(31).wrapping_add(7) % 100_003;
     }
     text

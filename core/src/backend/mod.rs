@@ -43,8 +43,10 @@ pub struct Quirks {
     pub images: bool,
     /// Whether `top_k` is known.
     pub top_k: bool,
-    /// Whether `temperature` and `top_p` are taken.
-    pub sampling: bool,
+    /// Whether `temperature` is taken.
+    pub temperature: bool,
+    /// Whether `top_p` is taken.
+    pub top_p: bool,
     /// The most stop texts it takes.
     pub max_stop: usize,
     /// Whether `stream_options.include_usage` is known.
@@ -111,7 +113,8 @@ impl Quirks {
         thinking_history: ThinkingHistory::Drop,
         images: true,
         top_k: false,
-        sampling: true,
+        temperature: true,
+        top_p: true,
         max_stop: 4,
         stream_usage: true,
         tool_choice: true,

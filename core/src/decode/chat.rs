@@ -44,8 +44,9 @@ impl ChatDecoder {
 
     /// Takes the data of one stream event, or a whole answer.
     pub(crate) fn chunk(&mut self, data: &[u8], sink: &mut dyn EventSink) {
-        let parsed = std::str::from_utf8(data).ok().and_then(|text| serde_json::from_str::<ChatChunk<'_>>(text).ok());
-        let Some(chunk) = parsed else {
+        // A model that writes half a character is no reason to lose the answer.
+        let text = String::from_utf8_lossy(data);
+        let Ok(chunk) = serde_json::from_str::<ChatChunk<'_>>(&text) else {
             let error = classify_stream_error(&StreamFailure::new(self.backend, data));
             sink.event(Event::Failure(error));
             return;

@@ -8,6 +8,9 @@ use crate::wire::JsonText;
 /// when a conversation moves to the real API. It is the base64 of `anyclaude-v1`.
 pub const SIGNATURE: &str = "YW55Y2xhdWRlLXYx";
 
+/// The most blank text held back, in bytes. A model that loops on line feeds is shown doing so.
+const MAX_BLANK: usize = 4 << 10;
+
 /// What an open block holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -72,7 +75,7 @@ impl Blocks {
             self.blank.clear();
             self.blank_kind = kind;
         }
-        if text.is_blank() {
+        if self.blank.len() < MAX_BLANK && text.is_blank() {
             self.blank.push_str(text.as_escaped());
             return;
         }

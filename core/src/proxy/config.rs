@@ -1,12 +1,12 @@
 //! Every setting of the proxy, in one struct with one deserializer.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
 
 /// Settings of the proxy. Every field has a default; unknown keys are errors.
 ///
@@ -125,28 +125,6 @@ impl Config {
             return fail("max_body_bytes: at least 1024, a request has to fit");
         }
         Ok(())
-    }
-}
-
-/// A key or token. Never printed.
-#[derive(Clone, Deserialize, PartialEq, Eq)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(secret: impl Into<String>) -> Self {
-        Secret(secret.into())
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
     }
 }
 

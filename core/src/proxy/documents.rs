@@ -25,8 +25,26 @@ impl Documents {
     }
 }
 
+/// The documents of one request, which share its time.
+pub(super) struct Reading<'d> {
+    #[cfg_attr(not(feature = "pdf"), expect(dead_code, reason = "nothing is read"))]
+    documents: &'d Documents,
+    #[cfg(feature = "pdf")]
+    deadline: std::time::Instant,
+}
+
+impl<'d> Reading<'d> {
+    pub(super) fn begin(documents: &'d Documents) -> Self {
+        Reading {
+            documents,
+            #[cfg(feature = "pdf")]
+            deadline: std::time::Instant::now() + PATIENCE,
+        }
+    }
+}
+
 #[cfg(feature = "pdf")]
-impl DocumentText for Documents {
+impl DocumentText for Reading<'_> {
     fn text(&self, media_type: &str, base64: &str) -> Option<Result<Arc<str>, String>> {
         use base64::Engine as _;
         if media_type != "application/pdf" {
@@ -35,13 +53,17 @@ impl DocumentText for Documents {
         let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(base64) else {
             return Some(Err("its base64 is not sound".to_owned()));
         };
-        let read = self.cache.get_or_extract(&bytes, crate::pdf::PdfLimits::default(), PATIENCE);
+        let time = self.deadline.saturating_duration_since(std::time::Instant::now());
+        if time.is_zero() {
+            return Some(Err("reading the documents of this request took too long".to_owned()));
+        }
+        let read = self.documents.cache.get_or_extract(&bytes, crate::pdf::PdfLimits::default(), time);
         Some(read.map(|pdf| Arc::from(pdf.text.as_str())).map_err(|error| error.to_string()))
     }
 }
 
 #[cfg(not(feature = "pdf"))]
-impl DocumentText for Documents {
+impl DocumentText for Reading<'_> {
     fn text(&self, _media_type: &str, _base64: &str) -> Option<Result<Arc<str>, String>> {
         None
     }
@@ -51,7 +73,7 @@ impl DocumentText for Documents {
 #[cfg(feature = "pdf")]
 const MAX_CACHE_BYTES: usize = 16 << 20;
 
-/// How long one document may take. The client's stream has no head yet, so this is well below its
+/// How long the documents of one request may take. The client's stream has no head yet, so this is well below its
 /// own patience.
 #[cfg(feature = "pdf")]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

@@ -1,5 +1,7 @@
 //! Who may talk to the proxy: no web page, no rebound DNS name, nobody without the token.
 
+use std::net::IpAddr;
+
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use subtle::ConstantTimeEq;
@@ -23,11 +25,10 @@ fn check_host(config: &Config, headers: &HeaderMap, authority: Option<&str>) -> 
         return Err(ApiError::invalid_request("the Host header is missing"));
     };
     let name = without_port(host);
-    let own = config.host.to_string();
-    let known = ["127.0.0.1", "localhost", "[::1]", own.as_str()];
-    let allowed =
-        known.contains(&name) || config.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name));
-    if allowed || name.eq_ignore_ascii_case("localhost") {
+    let is_own = name.trim_matches(['[', ']']).parse().is_ok_and(|address: IpAddr| address == config.host);
+    let mut known =
+        ["127.0.0.1", "localhost", "[::1]"].into_iter().chain(config.allowed_hosts.iter().map(String::as_str));
+    if is_own || known.any(|known| known.eq_ignore_ascii_case(name)) {
         return Ok(());
     }
     Err(refused("Host", "is not a name of this proxy; add it to allowed_hosts if it is meant to be"))
@@ -70,7 +71,7 @@ fn without_port(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::Secret;
+    use crate::Secret;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
@@ -87,6 +88,8 @@ mod tests {
             assert_eq!(check(&config, &headers(&[("host", host)]), None).unwrap_err().status, 403, "{host}");
         }
         assert_eq!(check(&config, &headers(&[]), None).unwrap_err().status, 400);
+        let config = Config { host: "fd00::1".parse().unwrap(), ..Config::default() };
+        assert!(check(&config, &headers(&[("host", "[fd00::1]:80")]), None).is_ok());
     }
 
     #[test]

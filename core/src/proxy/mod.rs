@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use config::{Config, Secret};
+pub use config::Config;
 pub use stats::Stats;
 
 use crate::backend;
@@ -63,7 +63,8 @@ pub(crate) struct Proxy {
 pub async fn start_proxy(config: Config) -> Result<ProxyHandle> {
     config.validate()?;
     let spec = *backend::by_name(&config.backend)?;
-    let options = Options { model: config.model.clone(), max_output_tokens: config.max_output_tokens };
+    let secrets = [&config.api_key, &config.inbound_token].into_iter().flatten().cloned().collect();
+    let options = Options { model: config.model.clone(), max_output_tokens: config.max_output_tokens, secrets };
     let upstream = upstream::Upstream::new(&config, &spec)?;
     let listener = server::bind(&config).await?;
     let addr = listener.local_addr().map_err(|error| {

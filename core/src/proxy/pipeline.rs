@@ -1,7 +1,7 @@
 //! The life of a request for a message: read, translate, send, convert, reply.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -9,11 +9,11 @@ use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
 
-use super::documents::Documents;
+use super::documents::{Documents, Reading};
 use super::reply::{self, ReplyBody};
 use super::stats::Counters;
 use super::stream_body::{Source, StreamBody};
-use super::upstream::{MAX_ANSWER_BYTES, UpstreamBody};
+use super::upstream::{MAX_ANSWER_BYTES, Patience, UpstreamBody};
 use super::{Config, Proxy, body};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seed;
@@ -27,6 +27,9 @@ const MAX_TRIES: usize = 4;
 
 /// The most bytes read of an error answer.
 const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// How long each piece of an error answer may take.
+const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Answers `POST /v1/messages`.
 pub(super) async fn message(
@@ -96,7 +99,9 @@ async fn stream(
 
 async fn whole(sending: impl Future<Output = Result<Head, ApiError>>, tally: &mut Tally) -> Result<Reply, ApiError> {
     let head = Box::pin(sending).await?;
-    let answer = head.response.into_body().collect(MAX_ANSWER_BYTES, false).await;
+    let config = tally.config();
+    let patience = Patience { first: config.first_byte_timeout, later: config.stall_timeout };
+    let answer = head.response.into_body().collect(MAX_ANSWER_BYTES, false, patience).await;
     let answer = answer.map_err(|error| ApiError::api(502, format!("the backend broke off its answer: {error}")))?;
     let translator = Arc::clone(&tally.proxy.translator);
     let (message, turn) = translator.response_json(&tally.context, &answer).map_err(|error| error.to_api())?;
@@ -136,7 +141,7 @@ impl Job {
             seed: self.seed,
             models: &self.models,
             max_tokens,
-            documents: &*self.proxy.documents,
+            documents: &Reading::begin(&self.proxy.documents),
             ..RequestMeta::default()
         };
         self.proxy.translator.request_json(&self.body, &meta)
@@ -213,8 +218,9 @@ impl Refusal {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (content_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
         let status = response.status().as_u16();
-        // A body that breaks off still has the status to tell.
-        let body = response.into_body().collect(MAX_ERROR_BYTES, true).await.unwrap_or_default();
+        // A body that breaks off, or never comes, still has the status to tell.
+        let patience = Patience { first: Some(ERROR_PATIENCE), later: Some(ERROR_PATIENCE) };
+        let body = response.into_body().collect(MAX_ERROR_BYTES, true, patience).await.unwrap_or_default();
         Refusal { status, content_type, retry_after, body }
     }
 
@@ -224,7 +230,7 @@ impl Refusal {
         failure.retry_after = self.retry_after.as_deref();
         failure.max_tokens = context.max_tokens;
         failure.estimated_prompt = context.estimated_input_tokens;
-        classify(&failure)
+        context.masked(classify(&failure))
     }
 }
 

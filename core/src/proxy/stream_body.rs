@@ -159,6 +159,7 @@ impl StreamBody {
                     Poll::Ready(Some(Ok(data))) if collected.len() + data.len() <= MAX_ANSWER_BYTES => {
                         self.last_byte = Instant::now();
                         collected.extend_from_slice(&data);
+                        self.set_timer();
                     }
                     Poll::Ready(Some(Ok(_))) => self.broken("its answer is too large", out),
                     Poll::Ready(Some(Err(error))) => self.broken(&error, out),
@@ -197,6 +198,8 @@ impl StreamBody {
         match (&self.source, self.progress) {
             (Source::Events(_), Progress::Waiting) => self.first_byte_timeout,
             (Source::Events(_), Progress::Answering) => self.stall_timeout,
+            (Source::Json(_, collected), _) if collected.is_empty() => self.first_byte_timeout,
+            (Source::Json(..), _) => self.stall_timeout,
             _ => None,
         }
     }

@@ -70,9 +70,16 @@ impl UpstreamBody {
     }
 
     /// All of it, up to `limit` bytes; what is beyond is cut off when `cut` is set, an error otherwise.
-    pub(super) async fn collect(mut self, limit: usize, cut: bool) -> Result<Vec<u8>, String> {
+    /// The first piece, and each piece behind it, may take as long as `patience` says.
+    pub(super) async fn collect(mut self, limit: usize, cut: bool, patience: Patience) -> Result<Vec<u8>, String> {
         let mut all = Vec::new();
-        while let Some(data) = std::future::poll_fn(|cx| self.poll_data(cx)).await {
+        loop {
+            let next = std::future::poll_fn(|cx| self.poll_data(cx));
+            let next = match if all.is_empty() { patience.first } else { patience.later } {
+                Some(patience) => tokio::time::timeout(patience, next).await.map_err(|_| silent(patience))?,
+                None => next.await,
+            };
+            let Some(data) = next else { break };
             all.extend_from_slice(&data?);
             if all.len() > limit {
                 if !cut {
@@ -149,7 +156,6 @@ impl Upstream {
     /// A server that is not there, in words that help.
     fn unreachable(&self, server: &Server, error: &hyper_util::client::legacy::Error) -> ApiError {
         let place = server.chat.authority().map_or("", |authority| authority.as_str());
-        let place = place.rsplit_once('@').map_or(place, |(_, host)| host);
         let cause = innermost(error);
         let message = if error.is_connect() {
             format!(
@@ -178,6 +184,17 @@ impl Server {
     }
 }
 
+/// How long a body may be silent; `None` is for ever.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) first: Option<Duration>,
+    pub(super) later: Option<Duration>,
+}
+
+fn silent(patience: Duration) -> String {
+    format!("it has been silent for {} s", patience.as_secs_f32())
+}
+
 /// The last cause of a chain says what happened; the first only says that something did.
 pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
@@ -193,6 +210,15 @@ fn base_url(url: &str) -> Result<String> {
     let trimmed = trimmed.strip_suffix("/chat/completions").unwrap_or(trimmed);
     let uri: Uri = trimmed.parse().map_err(|error| bad_url(url, &error))?;
     match uri.scheme_str() {
+        _ if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
+            let message = "backend_url: it holds a user name or password; give the server's key as api_key \
+                           (the program takes it from ANYCLAUDE_API_KEY)";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        _ if uri.query().is_some() => {
+            let message = "backend_url: it holds a query (?...); only scheme, host, port and path are taken";
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         Some("http" | "https") if uri.host().is_some_and(|host| !host.is_empty()) => {}
         _ => return Err(bad_url(url, &"it must begin with http:// or https://")),
     }
@@ -200,8 +226,9 @@ fn base_url(url: &str) -> Result<String> {
 }
 
 fn bad_url(url: &str, why: &dyn std::fmt::Display) -> Error {
-    // An address may hold a password.
+    // An address may hold a password, and a query a key.
     let shown = url.rsplit_once('@').map_or(url, |(_, host)| host);
+    let shown = shown.split('?').next().unwrap_or_default();
     let message = format!("backend_url: {shown:?} is no address such as http://127.0.0.1:8080/v1: {why}");
     Error::new(ErrorKind::Config, message)
 }
@@ -220,8 +247,12 @@ mod tests {
         ] {
             assert_eq!(base_url(given).unwrap(), base);
         }
-        for given in ["localhost:8080", "ftp://x", "", "http://"] {
-            assert!(base_url(given).unwrap_err().message().starts_with("backend_url:"), "{given}");
+        for given in
+            ["localhost:8080", "ftp://x", "", "http://", "http://u:pass@h", "http://h?key=pass", "h/v1?key=pass"]
+        {
+            let error = base_url(given).unwrap_err();
+            assert!(error.message().starts_with("backend_url:") && !error.message().contains("pass@"), "{error}");
+            assert!(!error.message().contains("key=pass"), "{error}");
         }
     }
 }

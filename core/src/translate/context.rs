@@ -1,13 +1,15 @@
 //! What the way back must know of the way there.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::ids::Seed;
+use crate::secret::Secrets;
 use crate::session::SessionKey;
-use crate::wire::JsonText;
+use crate::wire::{ApiError, JsonText};
 
 /// What the converter of an answer must know about its request.
 #[derive(Clone, Debug, Default)]
@@ -33,9 +35,19 @@ pub struct RequestContext {
     pub max_tokens: Option<u64>,
     /// Tool names that were changed.
     pub tool_names: ToolNames,
+    /// What no error may repeat.
+    pub(crate) secrets: Secrets,
 }
 
 impl RequestContext {
+    /// The error without the secrets that the server may have repeated in it.
+    pub(crate) fn masked(&self, mut error: ApiError) -> ApiError {
+        if let Cow::Owned(masked) = self.secrets.mask(&error.message) {
+            error.message = masked;
+        }
+        error
+    }
+
     /// A context for an answer whose request is not at hand.
     pub fn for_model(model: impl Into<String>) -> Self {
         RequestContext {

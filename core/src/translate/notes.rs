@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::error::shown;
+
 /// One thing that the backend is not told as the client said it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,9 +56,13 @@ impl Notes {
     /// Notes beyond this number tell nothing new; the list goes to logs and error answers.
     const MAX: usize = 64;
 
+    /// Names come from clients, in any length.
+    const MAX_BYTES: usize = 160;
+
     pub(crate) fn add(&mut self, kind: NoteKind, what: impl Into<String>, why: impl Into<String>) {
         if self.0.len() < Self::MAX {
-            self.0.push(Note { kind, what: what.into(), why: why.into() });
+            let short = |text: String| shown(&text, Self::MAX_BYTES).into_owned();
+            self.0.push(Note { kind, what: short(what.into()), why: short(why.into()) });
         }
     }
 }

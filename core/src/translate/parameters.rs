@@ -87,11 +87,10 @@ impl Parameters<'_, '_> {
     }
 
     fn sampling(&self, body: &mut Object<'_>, notes: &mut Notes) {
-        let known = self.quirks.sampling;
         let all: [(&str, Option<RawJson<'_>>, bool); 3] = [
-            ("temperature", self.request.temperature, known),
-            ("top_p", self.request.top_p, known),
-            ("top_k", self.request.top_k, known && self.quirks.top_k),
+            ("temperature", self.request.temperature, self.quirks.temperature),
+            ("top_p", self.request.top_p, self.quirks.top_p),
+            ("top_k", self.request.top_k, self.quirks.top_k),
         ];
         for (key, value, known) in all {
             match value {

@@ -15,6 +15,7 @@ use super::tools::Offered;
 use crate::backend::{BackendSpec, MaxTokensKey, Quirks, ReasoningParameter, ThinkingHistory};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seed;
+use crate::secret::{Secret, Secrets};
 use crate::session::{SessionKey, SessionTable, Timestamp, TurnRecord};
 use crate::stream::convert_response;
 use crate::wire::JsonText;
@@ -41,6 +42,7 @@ use crate::wire::{ApiError, ErrorType};
 pub struct Translator {
     spec: BackendSpec,
     options: Options,
+    secrets: Secrets,
     /// The spec's quirks, and what the server has refused since.
     quirks: Mutex<Quirks>,
     sessions: Mutex<SessionTable>,
@@ -54,6 +56,8 @@ pub struct Options {
     pub model: Option<String>,
     /// The most tokens that any answer may have.
     pub max_output_tokens: Option<u64>,
+    /// Keys that the server knows: masked where it repeats them in an error.
+    pub secrets: Vec<Secret>,
 }
 
 /// What a request brings that is not in its body.
@@ -110,7 +114,9 @@ pub struct Translated {
 impl Translator {
     /// A translator for a backend. The spec is taken by value, so that its quirks can be overridden.
     pub fn new(spec: BackendSpec, options: Options) -> Self {
-        Translator { quirks: Mutex::new(spec.quirks), spec, options, sessions: Mutex::new(SessionTable::new()) }
+        let secrets = Secrets::new(options.secrets.iter().cloned());
+        let sessions = Mutex::new(SessionTable::new());
+        Translator { quirks: Mutex::new(spec.quirks), spec, options, secrets, sessions }
     }
 
     /// The backend it translates for.
@@ -143,6 +149,9 @@ impl Translator {
     /// that make the Python SDK send the whole history instead.
     pub fn request(&self, mut request: MessagesRequest<'_>, meta: &RequestMeta<'_>) -> Result<Translated> {
         refuse_thread(&request)?;
+        if request.model.as_ref().is_some_and(|model| model.as_escaped().len() > MAX_MODEL_NAME) {
+            return Err(Error::at("model", format_args!("a name of more than {MAX_MODEL_NAME} bytes is no model's")));
+        }
         let quirks = *lock(&self.quirks);
         let mut notes = Notes::default();
         let mut reader = ContentReader {
@@ -193,6 +202,7 @@ impl Translator {
             show_thinking: request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled")),
             max_tokens,
             tool_names: offered.into_names(),
+            secrets: self.secrets.clone(),
         };
         Ok(Translated { body: out, context, notes: notes.0 })
     }
@@ -223,7 +233,8 @@ impl Translator {
             RefusedParameter::ParallelToolCalls => quirks.parallel_tool_calls = false,
             RefusedParameter::ToolChoice => quirks.tool_choice = false,
             RefusedParameter::ResponseFormat => quirks.response_format = false,
-            RefusedParameter::Temperature | RefusedParameter::TopP => quirks.sampling = false,
+            RefusedParameter::Temperature => quirks.temperature = false,
+            RefusedParameter::TopP => quirks.top_p = false,
             RefusedParameter::TopK => quirks.top_k = false,
             RefusedParameter::Stop => quirks.max_stop = 0,
             RefusedParameter::MaxTokens => quirks.max_tokens = MaxTokensKey::MaxCompletionTokens,
@@ -235,6 +246,9 @@ impl Translator {
         *quirks != before
     }
 }
+
+/// The longest model name that is taken, in bytes; it is repeated in every answer and log line.
+const MAX_MODEL_NAME: usize = 512;
 
 /// The system prompt without Claude Code's attribution line, which differs between sessions and would
 /// be the first text of every prompt: no cache of a server could ever match.

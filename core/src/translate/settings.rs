@@ -47,7 +47,8 @@ impl Translator {
         let settings: Settings = serde_path_to_error::deserialize(&mut reader)
             .map_err(|error| fail(format!("{}: {}", error.path(), error.inner())))?;
         reader.end().map_err(|error| fail(error.to_string()))?;
-        let options = Options { model: settings.model, max_output_tokens: settings.max_output_tokens };
+        let options =
+            Options { model: settings.model, max_output_tokens: settings.max_output_tokens, ..Options::default() };
         Ok(Translator::new(*backend::by_name(&settings.backend)?, options))
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::backend::Step::Pass;
-use crate::backend::answer;
 use crate::scene::Scene;
+use crate::steps::Step::Pass;
+use crate::steps::answer;
 
 struct Refusal {
     status: u16,

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::backend::Step::{self, Close, Pass, Reset, Silence};
-use crate::backend::{delta, end, event, finish, head, text};
 use crate::client;
 use crate::scene::Scene;
+use crate::steps::Step::{self, Close, Pass, Reset, Silence};
+use crate::steps::{begun, delta, end, event, finish, head, text};
 
 /// What the backend has sent, and the turn that all causes but success then end in.
 struct Row {
@@ -127,11 +127,8 @@ async fn behind_a_finish_reason_nothing_can_go_wrong() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_stream_a_break_is_a_status() {
-    let head = || {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{\"choices\":";
-        Step::Write(head.as_bytes().to_vec())
-    };
-    for script in [vec![Reset], vec![Close], vec![head(), Step::Settle, Reset], vec![head(), Close]] {
+    let half = || begun(200, r#"{"choices":"#);
+    for script in [vec![Reset], vec![Close], vec![half(), Step::Settle, Reset], vec![half(), Close]] {
         let scene = Scene::new().await;
         scene.backend.script(script.clone());
         let (answer, body) = scene.whole().await.answer().await;

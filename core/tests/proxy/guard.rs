@@ -1,11 +1,11 @@
 //! Who gets in, asked through a socket.
 
-use anyclaude_core::proxy::Secret;
+use anyclaude_core::Secret;
 use serde_json::Value;
 
-use crate::backend::answer;
 use crate::client::{Client, Head};
 use crate::scene::{Scene, question};
+use crate::steps::answer;
 
 async fn post(scene: &Scene, headers: &str) -> (Head, Value) {
     let mut client = scene.client().await;

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use crate::backend::Step::{self, Pass, Silence};
-use crate::backend::{head, text};
 use crate::client::Client;
 use crate::scene::Scene;
+use crate::steps::Step::{self, Pass, Silence};
+use crate::steps::{begun, head, text};
 
 /// Drops the client and waits until the backend is left alone.
 async fn goes_away(scene: &Scene, client: Client) {
@@ -57,8 +57,7 @@ async fn without_a_stream() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_stream_behind_the_head() {
-    let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{".to_vec();
-    let (scene, client) = asked([Step::Write(head), Silence], false).await;
+    let (scene, client) = asked([begun(200, "{"), Silence], false).await;
     scene.clock.settle().await;
     goes_away(&scene, client).await;
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::backend::answer;
 use crate::scene::{Scene, question};
+use crate::steps::answer;
 
 const HEAD: &str = "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n";
 
@@ -68,7 +68,7 @@ async fn a_head_must_come_in_time() {
 async fn the_times_end_with_the_body() {
     let scene = Scene::new().await;
     let body = r#"{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}]}"#;
-    scene.backend.script([crate::backend::Step::Pass(Duration::from_secs(1000)), answer(200, &[], body)]);
+    scene.backend.script([crate::steps::Step::Pass(Duration::from_secs(1000)), answer(200, &[], body)]);
     let (head, body) = scene.whole().await.answer().await;
     assert_eq!((head.status, &body["content"][0]["text"]), (200, &"Hello".into()));
 }
@@ -88,4 +88,19 @@ async fn nobody_at_the_backends_address_is_told_at_once() {
         assert_eq!((head.status, &body["error"]["type"]), (502, &"api_error".into()));
         assert!(body["error"]["message"].as_str().unwrap().contains("--backend-url"), "{body}");
     }
+}
+
+/// A connection that waits for its next request waits for a head, too. It is closed without a word, so
+/// that a client which is just sending does not take an answer for its own.
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed_in_silence() {
+    let scene = Scene::new().await;
+    let mut client = scene.client().await;
+    for wait in [0, 29, 29] {
+        scene.clock.pass(Duration::from_secs(wait)).await;
+        client.send("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+        assert_eq!(client.answer().await.0.status, 200);
+    }
+    let (rest, ()) = tokio::join!(client.cut(), scene.clock.pass(Duration::from_secs(31)));
+    assert_eq!(rest, "");
 }

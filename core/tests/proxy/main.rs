@@ -16,6 +16,7 @@ mod backend;
 mod client;
 mod clock;
 mod scene;
+mod steps;
 
 mod commit;
 mod ends;

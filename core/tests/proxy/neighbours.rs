@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::backend::Step::{Close, Pass, Reset, Silence};
-use crate::backend::{answer, delta, end, finish, head, text};
 use crate::client;
 use crate::scene::Scene;
+use crate::steps::Step::{Close, Pass, Reset, Silence};
+use crate::steps::{answer, delta, end, finish, head, text};
 
 #[tokio::test(start_paused = true)]
 async fn one_that_fails_disturbs_no_other() {

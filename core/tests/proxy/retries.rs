@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::backend::{Step, answer, end, finish, head, text};
 use crate::client;
 use crate::scene::{Scene, question};
+use crate::steps::{Step, answer, end, finish, head, text};
 
 fn refusal(message: &str) -> Step {
     answer(400, &[], &json!({"error": {"message": message, "type": "invalid_request_error"}}).to_string())

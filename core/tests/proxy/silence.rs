@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::backend::Step::{Pass, Silence};
-use crate::backend::{answer, delta, end, finish, head, text};
 use crate::client::{self, longest_gap, pings};
 use crate::scene::Scene;
+use crate::steps::Step::{Pass, Silence};
+use crate::steps::{answer, begun, delta, end, finish, head, text};
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
@@ -125,4 +125,41 @@ async fn an_answer_that_is_not_streamed_is_waited_for_with_pings() {
     let events = client.events().await;
     assert_eq!(client::text(&events), "All at once");
     assert!(longest_gap(&events) <= GAP, "{:?}", longest_gap(&events));
+}
+
+/// One answer that stops in its middle, asked for as a stream and as a whole.
+#[tokio::test(start_paused = true)]
+async fn half_an_answer_is_not_waited_for() {
+    for stream in [true, false] {
+        let scene = Scene::new().await;
+        scene.backend.script([begun(200, r#"{"choices":"#), Silence]);
+        let mut client = if stream { scene.stream().await } else { scene.whole().await };
+        scene.backend.until("the request", |log| log.requests.len() == 1).await;
+        scene.clock.settle().await;
+        let read = async {
+            if !stream {
+                return client.answer().await.1;
+            }
+            client.head().await;
+            client.event_named("error").await.data
+        };
+        let (error, ()) = tokio::join!(read, scene.clock.pass(Duration::from_secs(121)));
+        assert_eq!(error["error"]["type"], "api_error");
+        assert!(error["error"]["message"].as_str().unwrap().contains("silent for 120 s"), "{error}");
+        scene.backend.until("the proxy leaves the silent backend", |log| log.left == 1).await;
+    }
+}
+
+/// The status of a refusal says enough when its body does not come.
+#[tokio::test(start_paused = true)]
+async fn half_a_refusal_is_not_waited_for() {
+    for body in ["", r#"{"error":{"message":"the GPU is on fire"#] {
+        let scene = Scene::new().await;
+        scene.backend.script([begun(429, body), Silence]);
+        let mut client = scene.whole().await;
+        scene.backend.until("the request", |log| log.requests.len() == 1).await;
+        scene.clock.settle().await;
+        let ((head, body), ()) = tokio::join!(client.answer(), scene.clock.pass(Duration::from_secs(11)));
+        assert_eq!((head.status, &body["error"]["type"]), (429, &"rate_limit_error".into()));
+    }
 }

@@ -1,9 +1,9 @@
 //! A client that does not read: the backend has to wait, and nothing is lost.
 
-use crate::backend::Step::{self, Flood};
-use crate::backend::{end, finish, head, text};
 use crate::client::{self, Client};
 use crate::scene::{Scene, question};
+use crate::steps::Step::{self, Flood};
+use crate::steps::{end, finish, head, text};
 
 /// One event of the backend.
 const WORDS: &str = "Words and words and words, as many as fit into a kilobyte or so. ";

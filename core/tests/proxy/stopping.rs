@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::backend::Step::{Pass, Silence};
-use crate::backend::{end, finish, head, text};
 use crate::client;
 use crate::clock::wait;
 use crate::scene::Scene;
+use crate::steps::Step::{Pass, Silence};
+use crate::steps::{end, finish, head, text};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_in_flight_ends_and_nothing_new_begins() {

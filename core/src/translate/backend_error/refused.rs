@@ -117,8 +117,17 @@ fn sentence(said: &Said) -> String {
 fn by_field(field: &Field) -> Option<RefusedParameter> {
     let refused = by_name(&field.name)?;
     let unknown = field.kind == "extra_forbidden" || field.kind == "value_error.extra";
-    // A max_tokens of the wrong size must not be taken for the wrong name.
-    let by_value = !matches!(refused, RefusedParameter::MaxTokens | RefusedParameter::MaxCompletionTokens);
+    // Values of ours that a server does not know. A client's own number out of range, or a max_tokens of
+    // the wrong size, says nothing about the name.
+    let by_value = matches!(
+        refused,
+        RefusedParameter::ReasoningEffort
+            | RefusedParameter::ChatTemplateKwargs
+            | RefusedParameter::StreamOptions
+            | RefusedParameter::ParallelToolCalls
+            | RefusedParameter::ToolChoice
+            | RefusedParameter::ResponseFormat
+    );
     (unknown && field.top || by_value && !unknown).then_some(refused)
 }
 

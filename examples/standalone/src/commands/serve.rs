@@ -3,8 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use anyclaude_core::proxy::Secret;
-use anyclaude_core::{Config, start_proxy};
+use anyclaude_core::{Config, Secret, start_proxy};
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
