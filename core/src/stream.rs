@@ -98,11 +98,17 @@ impl StreamConverter {
         self.progress()
     }
 
-    /// Takes a whole answer, from a server that was asked to stream and did not.
-    pub fn push_response(&mut self, json: &[u8], out: &mut Vec<u8>) -> Progress {
+    /// Takes the JSON of one chunk, from a server whose events are split already.
+    pub fn push_chunk(&mut self, json: &[u8], out: &mut Vec<u8>) -> Progress {
         self.start(out);
         let taken = self.take(json, out);
         self.settle(taken, out);
+        self.progress()
+    }
+
+    /// Takes a whole answer, from a server that was asked to stream and did not.
+    pub fn push_response(&mut self, json: &[u8], out: &mut Vec<u8>) -> Progress {
+        self.push_chunk(json, out);
         // One JSON document is whole by itself, also from servers that give no reason.
         if self.phase == Phase::Started && self.answer.blocks.any() {
             self.end(out);

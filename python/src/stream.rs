@@ -36,7 +36,7 @@ impl StreamConverter {
     #[expect(clippy::needless_pass_by_value, reason = "arguments from Python come by value")]
     fn push_chunk<'py>(&self, py: Python<'py>, chunk: Json) -> PyResult<Bound<'py, PyBytes>> {
         let json = chunk.as_ref();
-        self.call(py, json.len(), |core, out| _ = core.push_response(json, out))
+        self.call(py, json.len(), |core, out| _ = core.push_chunk(json, out))
     }
 
     /// Call when nothing has been sent for a while; gives a ping.

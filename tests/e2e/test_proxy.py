@@ -49,7 +49,7 @@ def test_what_is_not_there_is_a_404_in_the_right_shape(backend, proxy, method, p
 @pytest.mark.parametrize("path", ["/api/event_logging/batch", "/api/claude_code/metrics", "/api/hello"])
 def test_telemetry_goes_nowhere(backend, proxy, path):
     answer = httpx.post(proxy.url + path, json={"events": []}, trust_env=False)
-    assert answer.status_code in (200, 202, 204, 404)
+    assert answer.status_code == 200
     assert backend.exchanges == [] and backend.others == []
 
 

@@ -23,17 +23,19 @@ npm_ok() {
     npm --version
 }
 
-# Rust 1.85 brought edition 2024; an older cargo fails with an error that does not say so.
+# An older cargo fails in the middle of a dependency, with an error that does not say so.
 cargo_ok() {
-    cargo --version && rustfmt --version && cargo clippy --version
+    rustfmt --version && cargo clippy --version || return 1
+    minor=$(cargo --version | sed 's/^cargo 1\.\([0-9]*\).*/\1/')
+    [ "$minor" -ge 88 ]
 }
 
 check() {
     missing='' packages=''
-    need "C compiler" build-essential "apt-get install build-essential, or Xcode's command line tools" cc --version
+    need "C and C++ compilers" build-essential "apt-get install build-essential, or Xcode's command line tools" c++ --version
     need "Python >= 3.10 with venv" "python3 python3-venv" "apt-get install python3 python3-venv" python_ok
     need "npm" npm "apt-get install npm, or with Node from nodejs.org" npm_ok
-    need "Rust with rustfmt and clippy" "" "rustup (rustup.rs); distributions are mostly too old" cargo_ok
+    need "Rust >= 1.88 with rustfmt and clippy" "" "rustup (rustup.rs); distributions are mostly too old" cargo_ok
     [ -z "$missing" ]
 }
 

@@ -51,7 +51,8 @@ impl ChatDecoder {
             sink.event(Event::Failure(error));
             return;
         };
-        if let Some(error) = chunk.error.filter(|raw| raw.get() != "null") {
+        // Some servers write an empty one beside every answer.
+        if let Some(error) = chunk.error.filter(|raw| !matches!(raw.get(), "null" | "false" | "{}" | "\"\"")) {
             sink.event(Event::Failure(classify_stream_error(&StreamFailure::new(
                 self.backend,
                 error.get().as_bytes(),

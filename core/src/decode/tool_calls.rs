@@ -68,6 +68,13 @@ impl ToolCalls {
                 call.name.push_str(name.as_escaped());
             }
         }
+        // Some servers open a call with an empty object and then stream the real one.
+        if call.is_empty_object()
+            && arguments.as_ref().is_some_and(|text| text.as_escaped().trim_start().starts_with('{'))
+        {
+            call.arguments.clear();
+            call.tracker = ArgumentsTracker::default();
+        }
         // After the end of the object only repetitions of it come.
         if let Some(arguments) = arguments.filter(|_| !call.tracker.complete()) {
             self.bytes += arguments.as_escaped().len();
@@ -153,7 +160,8 @@ impl ToolCalls {
     fn pump(&mut self, last: bool, sink: &mut dyn EventSink) {
         let total = self.calls.len();
         while let Some(call) = self.calls.get_mut(self.done) {
-            let ready = !call.name.is_empty() && (call.tracker.begun() || last);
+            let may_change = call.is_empty_object() && self.done + 1 == total;
+            let ready = !call.name.is_empty() && ((call.tracker.begun() && !may_change) || last);
             if !self.open {
                 if !ready {
                     if !last {
@@ -188,6 +196,10 @@ impl Call {
     fn repeats(&self, name: &JsonText<'_>, arguments: Option<&JsonText<'_>>) -> bool {
         let told_before = |new: &JsonText<'_>| new.is_empty() || same_json(&self.arguments, new.as_escaped());
         self.name == name.as_escaped() && arguments.is_none_or(told_before)
+    }
+
+    fn is_empty_object(&self) -> bool {
+        self.arguments == "{}" && self.sent == 0
     }
 
     fn send_rest(&mut self, sink: &mut dyn EventSink) {

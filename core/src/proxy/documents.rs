@@ -1,6 +1,7 @@
 //! The text of documents, read off the async threads.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::translate::DocumentText;
 
@@ -18,10 +19,26 @@ impl Documents {
             cache: crate::pdf::PdfCache::new(MAX_CACHE_BYTES),
         }
     }
+}
 
-    /// Whether a body may hold a document that takes time to read.
-    pub(super) fn wanted(body: &[u8]) -> bool {
-        cfg!(feature = "pdf") && memchr::memmem::find(body, b"application/pdf").is_some()
+/// Reads nothing, and notes that there was something to read: a translation on an async thread that
+/// meets a document is done again where it may take its time.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    met: AtomicBool,
+}
+
+impl Unread {
+    pub(super) fn met(&self) -> bool {
+        self.met.load(Ordering::Relaxed)
+    }
+}
+
+impl DocumentText for Unread {
+    fn text(&self, media_type: &str, _base64: &str) -> Option<Result<Arc<str>, String>> {
+        let is_read = cfg!(feature = "pdf") && media_type == PDF;
+        self.met.fetch_or(is_read, Ordering::Relaxed);
+        None
     }
 }
 
@@ -47,7 +64,7 @@ impl<'d> Reading<'d> {
 impl DocumentText for Reading<'_> {
     fn text(&self, media_type: &str, base64: &str) -> Option<Result<Arc<str>, String>> {
         use base64::Engine as _;
-        if media_type != "application/pdf" {
+        if media_type != PDF {
             return None;
         }
         let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(base64) else {
@@ -68,6 +85,9 @@ impl DocumentText for Reading<'_> {
         None
     }
 }
+
+/// The type of document that is read.
+const PDF: &str = "application/pdf";
 
 /// The most text kept: a conversation sends its documents again with every turn.
 #[cfg(feature = "pdf")]

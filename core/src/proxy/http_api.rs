@@ -15,7 +15,8 @@ use crate::wire::{ApiError, ErrorType};
 
 const TOKEN_COUNT: HeaderName = HeaderName::from_static("x-anyclaude-token-count");
 
-/// Answers a request. Every answer has a `request-id`; every error is an Anthropic envelope.
+/// Answers a request. Every answer has a `request-id`, every error is an Anthropic envelope; only what is
+/// no HTTP at all is refused before this.
 pub(super) async fn handle(proxy: Arc<Proxy>, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
     let seed = Seed(random());
     let request_id = seed.request_id();
@@ -73,7 +74,8 @@ async fn route(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, seed: Seed) ->
 /// What is not part of the product, in words that tell why.
 fn elsewhere(path: &str) -> Result<Response<ReplyBody>, ApiError> {
     // Claude Code's telemetry comes to the base URL as well; an error there makes it try again.
-    if path.starts_with("/api/") || path.starts_with("/v1/code/") {
+    const TELEMETRY: [&str; 5] = ["/api/event_logging", "/api/claude_c", "/api/eval", "/api/hello", "/v1/code/"];
+    if TELEMETRY.iter().any(|prefix| path.starts_with(prefix)) {
         return Ok(reply::json(StatusCode::OK, "{}"));
     }
     let message = if path.starts_with("/v1/files") || path.starts_with("/v1/messages/batches") {

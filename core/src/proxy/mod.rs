@@ -5,6 +5,7 @@
 pub mod blocking;
 mod body;
 mod config;
+mod connect;
 mod demo;
 mod documents;
 mod guard;

@@ -9,7 +9,7 @@ use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
 
-use super::documents::{Documents, Reading};
+use super::documents::{Reading, Unread};
 use super::reply::{self, ReplyBody};
 use super::stats::Counters;
 use super::stream_body::{Source, StreamBody};
@@ -19,7 +19,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seed;
 use crate::session::{SessionKey, Timestamp, TurnRecord};
 use crate::stream::StreamConverter;
-use crate::translate::{BackendFailure, Note, RequestContext, RequestMeta, Translated, classify, refused_parameter};
+use crate::translate::{
+    BackendFailure, DocumentText, Note, RequestContext, RequestMeta, Translated, classify, refused_parameter,
+};
 use crate::wire::ApiError;
 
 /// How often one request is sent: each further try follows something that the server's refusal taught.
@@ -125,23 +127,25 @@ impl Job {
     }
 
     async fn translate(self: &Arc<Self>, max_tokens: Option<u64>) -> Result<Translated> {
-        if !Documents::wanted(&self.body) {
-            return self.translate_now(max_tokens);
+        let unread = Unread::default();
+        let translated = self.translate_with(&unread, max_tokens)?;
+        if !unread.met() {
+            return Ok(translated);
         }
         let job = Arc::clone(self);
-        tokio::task::spawn_blocking(move || job.translate_now(max_tokens))
+        tokio::task::spawn_blocking(move || job.translate_with(&Reading::begin(&job.proxy.documents), max_tokens))
             .await
             .map_err(|error| Error::new(ErrorKind::Internal, format!("reading the documents failed: {error}")))?
     }
 
-    fn translate_now(&self, max_tokens: Option<u64>) -> Result<Translated> {
+    fn translate_with(&self, documents: &dyn DocumentText, max_tokens: Option<u64>) -> Result<Translated> {
         let meta = RequestMeta {
             session: self.session.clone(),
             now: now(),
             seed: self.seed,
             models: &self.models,
             max_tokens,
-            documents: &Reading::begin(&self.proxy.documents),
+            documents,
             ..RequestMeta::default()
         };
         self.proxy.translator.request_json(&self.body, &meta)

@@ -15,6 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::Config;
+use super::connect::InTime;
 use crate::backend::BackendSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::ApiError;
@@ -36,7 +37,7 @@ pub(super) struct Upstream {
 
 #[derive(Debug)]
 struct Server {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<InTime<HttpsConnector<HttpConnector>>, Full<Bytes>>,
     chat: Uri,
     models: Uri,
     authorization: Option<HeaderValue>,
@@ -117,14 +118,13 @@ impl Upstream {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(config.connect_timeout));
         let connector =
             HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_CONNECTION)
             .http1_max_buf_size(64 << 10)
-            .build(connector);
+            .build(InTime::new(connector, config.connect_timeout));
         let server = Server { client, chat: uri("/chat/completions")?, models: uri("/models")?, authorization };
         Ok(Upstream { name: spec.name, server: Some(server) })
     }

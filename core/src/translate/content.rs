@@ -55,6 +55,7 @@ impl DocumentText for NoDocuments {
 pub(super) struct ContentReader<'r> {
     pub(super) images: bool,
     pub(super) keeps_thinking: bool,
+    pub(super) noted_thinking: bool,
     pub(super) documents: &'r dyn DocumentText,
     pub(super) notes: &'r mut Notes,
 }
@@ -104,6 +105,13 @@ impl ContentReader<'_> {
                 );
                 parts.push(Part::Text(JsonText::from_plain(&json)));
             }
+        }
+    }
+
+    /// Notes, once a request, that thinking of earlier answers is left out.
+    pub(super) fn note_thinking(&mut self, is_dropped: bool) {
+        if is_dropped && !std::mem::replace(&mut self.noted_thinking, true) {
+            self.notes.add(NoteKind::Dropped, "thinking of earlier answers", "the backend cannot read it");
         }
     }
 
@@ -214,6 +222,8 @@ impl ContentReader<'_> {
             None => format!("documents of type {media_type} are not read here"),
         };
         self.notes.add(NoteKind::Replaced, format!("{media_type} document"), why.clone());
-        JsonText::from_plain(&format!("[the document could not be read: {why}]"))
+        // Readers may have put it into words for the model already.
+        let told = if why.starts_with('[') { why } else { format!("[the document could not be read: {why}]") };
+        JsonText::from_plain(&told)
     }
 }

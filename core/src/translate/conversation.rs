@@ -133,8 +133,11 @@ impl<'a> Conversation<'a> {
                 Block::Text(text) if text.is_blank() => {}
                 Block::Text(text) => turn.text.push(text),
                 Block::Thinking(text) if text.is_blank() => {}
-                Block::Thinking(text) => turn.thinking.push(text),
-                Block::RedactedThinking => {}
+                Block::Thinking(text) => {
+                    reader.note_thinking(!reader.keeps_thinking);
+                    turn.thinking.push(text);
+                }
+                Block::RedactedThinking => reader.note_thinking(true),
                 Block::ToolUse { id, name, input } => {
                     self.loaded_tools.insert(name.decode().into_owned());
                     turn.calls.push(Call { id, name, input });

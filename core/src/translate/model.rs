@@ -14,10 +14,7 @@ pub fn is_claude_name(name: &str) -> bool {
 
 /// The name without Claude Code's mark for a long window, `[1m]`.
 pub(crate) fn without_window_mark(name: &str) -> &str {
-    match name.rfind('[') {
-        Some(at) if name.ends_with(']') => name.get(..at).unwrap_or(name),
-        _ => name,
-    }
+    name.strip_suffix("[1m]").unwrap_or(name)
 }
 
 /// What the backend is asked for: a name of its own as it stands; for a Claude name the configured

@@ -9,7 +9,7 @@ use super::conversation::Conversation;
 use super::estimate::{TOKENS_PER_IMAGE, tokens_of};
 use super::messages::MessageList;
 use super::model;
-use super::notes::{Note, Notes};
+use super::notes::{Note, NoteKind, Notes};
 use super::parameters::Parameters;
 use super::tools::Offered;
 use crate::backend::{BackendSpec, MaxTokensKey, Quirks, ReasoningParameter, ThinkingHistory};
@@ -157,6 +157,7 @@ impl Translator {
         let mut reader = ContentReader {
             images: quirks.images,
             keeps_thinking: quirks.thinking_history != ThinkingHistory::Drop,
+            noted_thinking: false,
             documents: meta.documents,
             notes: &mut notes,
         };
@@ -266,7 +267,12 @@ fn system_texts<'a>(system: Option<Content<'a>>, reader: &mut ContentReader<'_>)
             }
             other => reader.parts(other, &mut parts),
         }
+        let count = parts.len();
+        let before = texts.len();
         texts.extend(parts.into_iter().filter_map(super::content::Part::into_text));
+        if texts.len() - before < count {
+            reader.notes.add(NoteKind::Dropped, "image in system", "system messages hold text only");
+        }
     }
     texts
 }

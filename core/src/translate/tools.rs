@@ -39,6 +39,9 @@ impl<'t, 'a> Offered<'t, 'a> {
                     notes.add(NoteKind::Renamed, format!("tool {name}"), format!("sent as {short}"));
                     offered.names.insert(short.clone(), name.into_owned());
                 }
+                if tool.input_schema.is_some_and(|schema| !schema.get().starts_with('{')) {
+                    notes.add(NoteKind::Replaced, format!("input_schema of {}", tool.name.decode()), "it is no object");
+                }
                 offered.tools.push((tool, short));
             }
         }

@@ -37,7 +37,6 @@ async fn holds_the_backend_up() {
         }
         taken = now;
     }
-    eprintln!("TAKEN {}", taken * size);
     assert!(taken * size < MAX_ON_THE_WAY, "{} bytes were taken from the backend", taken * size);
     assert_eq!(scene.proxy.stats().active, 1);
 

@@ -97,8 +97,8 @@ pub(crate) struct Serve {
     pub(crate) body_timeout: Duration,
 
     /// The largest request body that is taken, in MiB.
-    #[arg(long, default_value_t = 64, value_name = "MIB")]
-    pub(crate) max_body_mib: usize,
+    #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) max_body_mib: u16,
 
     /// Log more: -v for every request, -vv for what was dropped or renamed.
     #[arg(short, long, action = clap::ArgAction::Count)]

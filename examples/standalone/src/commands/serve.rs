@@ -58,7 +58,7 @@ fn config(args: &Serve) -> Result<Config, Failure> {
     config.stall_timeout = Some(args.stall_timeout).filter(|limit| !limit.is_zero());
     config.header_timeout = args.header_timeout;
     config.body_timeout = args.body_timeout;
-    config.max_body_bytes = args.max_body_mib << 20;
+    config.max_body_bytes = usize::from(args.max_body_mib) << 20;
     Ok(config)
 }
 
