@@ -110,7 +110,7 @@ async fn count_tokens(
 }
 
 async fn ready(proxy: &Arc<Proxy>) -> Result<Response<ReplyBody>, ApiError> {
-    match proxy.models.list(&proxy.upstream).await {
+    match proxy.models.ask(&proxy.upstream).await {
         Ok(_) => Ok(reply::json(StatusCode::OK, r#"{"status":"ready"}"#)),
         Err(error) => Err(ApiError::new(503, ErrorType::Api, error.message)),
     }

@@ -18,7 +18,7 @@ const FRESH: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(3);
 
 /// How long the list may take: it is asked for on the way of a request.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Models {
@@ -49,20 +49,28 @@ impl Models {
     /// The server's models. Asked again when the last answer is old.
     pub(super) async fn list(&self, upstream: &Upstream) -> Result<Arc<[String]>, ApiError> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(known) = known {
+        if let Some(known) = &known {
             let limit = if known.ids.is_some() { FRESH } else { RETRY };
             if known.at.elapsed() < limit {
-                return known.ids.ok_or_else(|| ApiError::api(502, "the backend gave no list of models just now"));
+                let ids = known.ids.clone();
+                return ids.ok_or_else(|| ApiError::api(502, "the backend gave no list of models just now"));
             }
         }
-        let answer = match tokio::time::timeout(PATIENCE, upstream.models()).await {
-            Ok(Some(answer)) => answer.map(|body| ids(&body)),
-            Ok(None) => Ok(self.loaded.iter().map(|&id| id.to_owned()).collect()),
-            Err(_) => Err(ApiError::api(504, "the backend did not list its models in time")),
-        };
+        let answer = self.ask(upstream).await;
+        // A server that is busy with a prompt may not answer now; its models are what they were.
+        let answer = answer.or_else(|error| known.and_then(|known| known.ids).ok_or(error));
         let known = Known { at: Instant::now(), ids: answer.as_ref().ok().cloned() };
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         answer
+    }
+
+    /// Asks the server for its models, whatever is known.
+    pub(super) async fn ask(&self, upstream: &Upstream) -> Result<Arc<[String]>, ApiError> {
+        match tokio::time::timeout(PATIENCE, upstream.models()).await {
+            Ok(Some(answer)) => answer.map(|body| ids(&body)),
+            Ok(None) => Ok(self.loaded.iter().map(|&id| id.to_owned()).collect()),
+            Err(_) => Err(ApiError::api(504, "the backend did not list its models in time")),
+        }
     }
 
     /// What clients see: the server's models, and the configured one.

@@ -49,7 +49,11 @@ pub(super) async fn message(
         tally.notes = std::mem::take(&mut translated.notes);
         tally.context = translated.context;
         let sending = send(Arc::clone(proxy), job, Bytes::from(translated.body), tally.context.clone());
-        if tally.context.stream { stream(sending, config).await } else { whole(sending, &mut tally).await }
+        if tally.context.stream {
+            stream(sending, config.commit_after.saturating_sub(tally.begun.elapsed())).await
+        } else {
+            whole(sending, &mut tally).await
+        }
     };
     match answer.await {
         Ok(Reply::Whole(response)) => Ok(response),
@@ -88,13 +92,13 @@ enum Reply {
 /// earlier failure keeps its status, and the client hears something before it gives up.
 async fn stream(
     sending: impl Future<Output = Result<Head, ApiError>> + Send + 'static,
-    config: &Config,
+    commit_after: Duration,
 ) -> Result<Reply, ApiError> {
     let mut sending: super::stream_body::Sending = Box::pin(sending);
     let source = tokio::select! {
         biased;
         head = &mut sending => head?.into_source(),
-        () = tokio::time::sleep(config.commit_after) => Source::Waiting(sending),
+        () = tokio::time::sleep(commit_after) => Source::Waiting(sending),
     };
     Ok(Reply::Stream(source))
 }
