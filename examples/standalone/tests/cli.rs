@@ -55,6 +55,8 @@ fn run(sections: &[(String, String)], busy: &str) -> [String; 3] {
     let lines = |name| section(sections, name).unwrap_or_default().lines();
     let mut command = Command::new(env!("CARGO_BIN_EXE_anyclaude"));
     command.args(lines("args").map(|argument| argument.replace("{busy}", busy)));
+    // Help is wrapped to the terminal.
+    command.env("COLUMNS", "100");
     // The caller's settings are none of the case's.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ANYCLAUDE_")) {
         command.env_remove(name);
