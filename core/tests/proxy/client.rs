@@ -116,21 +116,27 @@ impl Client {
 
     /// Reads events up to one of this name.
     pub async fn event_named(&mut self, name: &str) -> Event {
-        loop {
-            let event = self.event().await.unwrap_or_else(|| panic!("the stream has no {name}"));
-            if event.name == name {
-                return event;
+        let found = async {
+            loop {
+                let event = self.event().await.unwrap_or_else(|| panic!("the stream has no {name}"));
+                if event.name == name {
+                    return event;
+                }
             }
-        }
+        };
+        wait(name, found).await
     }
 
     /// The rest of the stream, to its regular end.
     pub async fn events(&mut self) -> Vec<Event> {
-        let mut events = Vec::new();
-        while let Some(event) = self.event().await {
-            events.push(event);
-        }
-        events
+        let all = async {
+            let mut events = Vec::new();
+            while let Some(event) = self.event().await {
+                events.push(event);
+            }
+            events
+        };
+        wait("the end of the stream", all).await
     }
 
     /// Reads until the connection is closed or broken, and tells what came before.

@@ -8,8 +8,8 @@ use crate::steps::{end, finish, head, text};
 /// One event of the backend.
 const WORDS: &str = "Words and words and words, as many as fit into a kilobyte or so. ";
 
-/// The answer, in events of about a kilobyte: 24 MiB.
-const EVENTS: usize = 24 << 10;
+/// The answer, in events of about a kilobyte: 16 MiB.
+const EVENTS: usize = 16 << 10;
 
 /// What may be on its way: the buffers of the proxy's two sockets, which the kernel sizes (about 3 MiB
 /// on Linux), and tens of kilobytes of the proxy's own.
