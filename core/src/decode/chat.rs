@@ -6,7 +6,7 @@ use super::tool_calls::{MAX_ARGUMENT_BYTES, ToolCalls};
 use crate::event::{Event, EventSink, Stop};
 use crate::translate::backend_error::{StreamFailure, classify_stream_error};
 use crate::wire::openai::{ChatChunk, Choice, Delta, ToolCallDelta, Usage, number, text};
-use crate::wire::{ApiError, JsonText, repair_escapes};
+use crate::wire::{ApiError, JsonText, may_hold_surrogates, repair_escapes};
 
 /// Decodes the answer of one request.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl ChatDecoder {
     /// Some servers cut an emoji between the two halves of its escape; a client that parses each
     /// event by itself could not join them. The first half waits for the second.
     fn whole_characters<'t>(&mut self, text: JsonText<'t>) -> Option<JsonText<'t>> {
-        if self.half_character.is_empty() && !text.ends_in_surrogate() {
+        if self.half_character.is_empty() && !may_hold_surrogates(text.as_escaped().as_bytes()) {
             return Some(text);
         }
         let joined = std::mem::take(&mut self.half_character) + text.as_escaped();

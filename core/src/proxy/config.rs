@@ -50,7 +50,8 @@ pub struct Config {
     /// How long the server may be silent in the middle of an answer. Default 120 s; `"off"` is for ever.
     #[serde(deserialize_with = "optional_duration")]
     pub stall_timeout: Option<Duration>,
-    /// How long a client may take to send the head of a request. Default 30 s.
+    /// How long a client may take to send the head of a request; an idle connection is closed after it,
+    /// too. Default 30 s.
     #[serde(deserialize_with = "duration")]
     pub header_timeout: Duration,
     /// How long a client may take to send a body. Default 60 s.

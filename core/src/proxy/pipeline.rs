@@ -1,13 +1,14 @@
 //! The life of a request for a message: read, translate, send, convert, reply.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
+use tokio::time::Instant;
 
 use super::documents::{Reading, Unread};
 use super::reply::{self, ReplyBody};

@@ -65,11 +65,6 @@ impl<'a> JsonText<'a> {
         DecodedChars::new(&self.0)
     }
 
-    /// Whether the text ends in the escape of the first half of a surrogate pair.
-    pub(crate) fn ends_in_surrogate(&self) -> bool {
-        !self.split_surrogate().1.is_empty()
-    }
-
     /// Splits the escape of a first half of a surrogate pair off the end.
     pub(crate) fn split_surrogate(&self) -> (&str, &str) {
         let whole = (self.as_escaped(), "");

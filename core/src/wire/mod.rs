@@ -14,5 +14,6 @@ pub mod sse;
 
 pub use api_error::{ApiError, ErrorType, TokenLimit, UnknownErrorType};
 pub use json::{DecodedChars, JsonText, push_escaped, shape};
+pub(crate) use repair::may_hold_surrogates;
 pub use repair::repair_escapes;
 pub use scan::RawJson;

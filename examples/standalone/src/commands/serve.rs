@@ -20,7 +20,7 @@ const API_KEY: &str = "ANYCLAUDE_API_KEY";
 pub(crate) fn run(args: &Serve) -> Result<(), Failure> {
     start_log(args.verbose);
     let config = config(args)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let proxy = start_proxy(config).await?;
         introduce(args, &proxy.base_url())?;
@@ -32,6 +32,13 @@ pub(crate) fn run(args: &Serve) -> Result<(), Failure> {
         }
         Ok(())
     })
+}
+
+/// On one core, threads would only wake each other.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    use tokio::runtime::Builder;
+    let has_one_core = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    if has_one_core { Builder::new_current_thread() } else { Builder::new_multi_thread() }.enable_all().build()
 }
 
 fn config(args: &Serve) -> Result<Config, Failure> {
