@@ -110,7 +110,7 @@ impl StreamConverter {
     pub fn push_response(&mut self, json: &[u8], out: &mut Vec<u8>) -> Progress {
         self.push_chunk(json, out);
         // One JSON document is whole by itself, also from servers that give no reason.
-        if self.phase == Phase::Started && self.answer.blocks.any() {
+        if self.phase == Phase::Started && (self.answer.blocks.any() || self.decoder.calls_complete()) {
             self.end(out);
         }
         self.progress()

@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use super::{Config, Proxy, http_api};
 use crate::error::{Error, ErrorKind, Result};
 
-/// The most connections at once. Claude Code opens a handful; the bound keeps file descriptors for
-/// the connections to the backend.
+/// The most connections at once. Claude Code opens a handful; the bound is on memory, and the system's own
+/// limit on file descriptors may be lower.
 const MAX_CONNECTIONS: usize = 4096;
 
 /// The most bytes hyper buffers for one connection and direction. A slow reader must not make the

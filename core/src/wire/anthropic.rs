@@ -208,7 +208,7 @@ impl<'a> MessagesRequest<'a> {
             }
             Ok(())
         })?;
-        if has_messages { Ok(request) } else { Err(missing("messages", "an array of messages")) }
+        if has_messages { Ok(request) } else { Err(ScanError::missing("messages", "an array of messages")) }
     }
 }
 
@@ -224,8 +224,8 @@ impl<'a> InputMessage<'a> {
             Ok(())
         })?;
         Ok(InputMessage {
-            role: role.ok_or_else(|| missing("role", "\"user\" or \"assistant\""))?,
-            content: content.ok_or_else(|| missing("content", "a string or an array of content blocks"))?,
+            role: role.ok_or_else(|| ScanError::missing("role", "\"user\" or \"assistant\""))?,
+            content: content.ok_or_else(|| ScanError::missing("content", "a string or an array of content blocks"))?,
         })
     }
 }
@@ -249,7 +249,7 @@ impl<'a> Tool<'a> {
             }
             Ok(())
         })?;
-        if has_name { Ok(tool) } else { Err(missing("name", "a string")) }
+        if has_name { Ok(tool) } else { Err(ScanError::missing("name", "a string")) }
     }
 }
 
@@ -265,7 +265,11 @@ impl<'a> ToolChoice<'a> {
             }
             Ok(())
         })?;
-        Ok(ToolChoice { kind: kind.ok_or_else(|| missing("type", "a string"))?, name, disable_parallel_tool_use })
+        Ok(ToolChoice {
+            kind: kind.ok_or_else(|| ScanError::missing("type", "a string"))?,
+            name,
+            disable_parallel_tool_use,
+        })
     }
 }
 
@@ -280,7 +284,7 @@ impl<'a> Thinking<'a> {
             }
             Ok(())
         })?;
-        Ok(Thinking { kind: kind.ok_or_else(|| missing("type", "a string"))?, budget_tokens })
+        Ok(Thinking { kind: kind.ok_or_else(|| ScanError::missing("type", "a string"))?, budget_tokens })
     }
 }
 
@@ -310,7 +314,7 @@ impl<'a> OutputFormat<'a> {
             }
             Ok(())
         })?;
-        Ok(OutputFormat { kind: kind.ok_or_else(|| missing("type", "a string"))?, schema })
+        Ok(OutputFormat { kind: kind.ok_or_else(|| ScanError::missing("type", "a string"))?, schema })
     }
 }
 
@@ -324,7 +328,7 @@ impl<'a> Thread<'a> {
             }
             Ok(())
         })?;
-        Ok(Thread { kind: kind.ok_or_else(|| missing("type", "a string"))? })
+        Ok(Thread { kind: kind.ok_or_else(|| ScanError::missing("type", "a string"))? })
     }
 }
 
@@ -346,8 +350,4 @@ fn number<'a>(scanner: &mut Scanner<'a>) -> Result<RawJson<'a>, ScanError> {
         Some(b'-' | b'0'..=b'9') => scanner.raw(),
         _ => Err(scanner.unexpected("a number")),
     }
-}
-
-fn missing(name: &str, expected: &str) -> ScanError {
-    ScanError::new(format!("this field is missing; it must be {expected}")).under(name)
 }

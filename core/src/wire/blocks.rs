@@ -159,7 +159,9 @@ impl<'a> Source<'a> {
             "base64" => Source::Base64 { media_type: members.text("media_type")?, data: members.text("data")? },
             "url" => Source::Url(members.text("url")?),
             "text" => Source::Text(members.text("data")?),
-            "content" => Source::Content(members.content()?.ok_or_else(|| missing("content", "a string or an array"))?),
+            "content" => Source::Content(
+                members.content()?.ok_or_else(|| ScanError::missing("content", "a string or an array"))?,
+            ),
             _ => Source::Elsewhere(members.text("file_id").unwrap_or(kind)),
         })
     }
@@ -184,7 +186,7 @@ impl<'a> Members<'a> {
     }
 
     fn text(&self, name: &str) -> Result<JsonText<'a>, ScanError> {
-        let raw = self.get(name).ok_or_else(|| missing(name, "a string"))?;
+        let raw = self.get(name).ok_or_else(|| ScanError::missing(name, "a string"))?;
         raw.scanner().string().map_err(|error| error.under(name))
     }
 
@@ -194,7 +196,7 @@ impl<'a> Members<'a> {
     }
 
     fn source(&self) -> Result<Source<'a>, ScanError> {
-        let raw = self.get("source").ok_or_else(|| missing("source", "an object with a `type`"))?;
+        let raw = self.get("source").ok_or_else(|| ScanError::missing("source", "an object with a `type`"))?;
         let source =
             Members::read(&mut raw.scanner(), "an object with a `type`").and_then(|m| Source::from_members(&m));
         source.map_err(|error| error.under("source"))
@@ -210,8 +212,4 @@ impl<'a> Members<'a> {
         object.end();
         String::from_utf8_lossy(&out).into_owned()
     }
-}
-
-fn missing(name: &str, expected: &str) -> ScanError {
-    ScanError::new(format!("this field is missing; it must be {expected}")).under(name)
 }

@@ -62,6 +62,11 @@ impl ScanError {
         ScanError { path: String::new(), what: what.into() }
     }
 
+    /// A field that must be there.
+    pub(crate) fn missing(name: &str, expected: &str) -> Self {
+        ScanError::new(format!("this field is missing; it must be {expected}")).under(name)
+    }
+
     /// The same error, seen from the object that has it under `key`.
     pub(crate) fn under(mut self, key: &str) -> Self {
         let joint = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
