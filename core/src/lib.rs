@@ -49,6 +49,7 @@ mod encode;
 mod error;
 mod event;
 mod ids;
+pub mod launch;
 #[cfg(feature = "pdf")]
 pub mod pdf;
 #[cfg(feature = "proxy")]
@@ -68,9 +69,9 @@ pub use secret::Secret;
 pub use session::{MAX_SESSIONS, SessionKey, Timestamp, ToolCallRecord, TurnRecord};
 pub use stream::{Progress, StreamConverter};
 pub use translate::{
-    BackendFailure, DocumentText, NoDocuments, Note, NoteKind, Options, RefusedParameter, RequestContext, RequestMeta,
-    StreamFailure, ToolNames, Translated, Translator, classify, classify_stream_error, count_tokens, is_claude_name,
-    refused_parameter,
+    BackendFailure, DocumentText, LOCAL_MODEL, NoDocuments, Note, NoteKind, Options, RefusedParameter, RequestContext,
+    RequestMeta, StreamFailure, ToolNames, Translated, Translator, classify, classify_stream_error, count_tokens,
+    is_claude_name, refused_parameter,
 };
 
 /// The README's examples are tests.

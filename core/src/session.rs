@@ -75,6 +75,33 @@ impl ToolCallRecord {
     }
 }
 
+/// Tokens of a prompt, before the server has counted them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Estimate {
+    pub(crate) tokens: u64,
+    /// The server has counted the turn before, so that this is off by little.
+    pub(crate) corrected: bool,
+}
+
+impl Estimate {
+    /// The most tokens that an answer can have in this window. A bare estimate may be off by half, and
+    /// an answer must not be cut short by that: then only the window itself bounds it.
+    pub(crate) fn room(self, window: u64) -> u64 {
+        if !self.corrected {
+            return window;
+        }
+        let prompt = self.tokens + self.tokens / 64 + MARGIN;
+        // A prompt that does not fit is for the server to refuse: its words start a compaction.
+        window.saturating_sub(prompt).max(MIN_ANSWER).min(window)
+    }
+}
+
+/// Tokens left free for what the chat template adds.
+const MARGIN: u64 = 64;
+
+/// The least that is asked for, whatever seems to be left.
+const MIN_ANSWER: u64 = 256;
+
 /// The conversations of one translator.
 #[derive(Debug)]
 pub(crate) struct SessionTable {
@@ -95,14 +122,15 @@ impl SessionTable {
     }
 
     /// Corrects an estimate by what the server counted last in this conversation.
-    pub(crate) fn correct(&mut self, key: &SessionKey, estimate: u64, now: Timestamp) -> u64 {
+    pub(crate) fn correct(&mut self, key: &SessionKey, estimate: u64, now: Timestamp) -> Estimate {
         self.forget_idle(now);
         match self.sessions.get_mut(key) {
             Some(session) => {
                 session.last_use = now;
-                (estimate as f64 * session.tokens_per_estimate).round() as u64
+                let tokens = (estimate as f64 * session.tokens_per_estimate).round() as u64;
+                Estimate { tokens, corrected: true }
             }
-            None => estimate,
+            None => Estimate { tokens: estimate, corrected: false },
         }
     }
 
@@ -148,10 +176,18 @@ mod tests {
     #[test]
     fn estimates_learn_from_the_last_turn() {
         let mut table = SessionTable::new();
-        assert_eq!(table.correct(&key(1), 1000, Timestamp(0)), 1000);
+        assert_eq!(table.correct(&key(1), 1000, Timestamp(0)), Estimate { tokens: 1000, corrected: false });
         table.record(&key(1), &turn(1500, 1000), Timestamp(0));
-        assert_eq!(table.correct(&key(1), 2000, Timestamp(1)), 3000);
-        assert_eq!(table.correct(&key(2), 2000, Timestamp(1)), 2000);
+        assert_eq!(table.correct(&key(1), 2000, Timestamp(1)), Estimate { tokens: 3000, corrected: true });
+        assert_eq!(table.correct(&key(2), 2000, Timestamp(1)).tokens, 2000);
+    }
+
+    #[test]
+    fn answers_get_the_room_that_is_left() {
+        let known = Estimate { tokens: 6400, corrected: true };
+        assert_eq!(known.room(8192), 8192 - 6400 - 100 - MARGIN);
+        assert_eq!((known.room(6000), known.room(100)), (MIN_ANSWER, 100));
+        assert_eq!(Estimate { corrected: false, ..known }.room(8192), 8192);
     }
 
     #[test]

@@ -4,9 +4,18 @@
 
 mod support;
 
+use anyclaude_core::backend::Model;
 use anyclaude_core::wire::ApiError;
 use anyclaude_core::{Options, RequestContext, RequestMeta, StreamConverter, Translator, backend};
 use support::{Case, cases};
+
+/// A model of a case: its name, and behind `@` its window.
+fn model(word: &str) -> Model {
+    let (name, window) = word.split_once('@').unwrap_or((word, ""));
+    let mut model = Model::named(name);
+    model.window = window.parse().ok();
+    model
+}
 
 /// The context of a case: that of its request, or a plain one. Checks the translation on the way.
 fn context(case: &mut Case) -> Option<RequestContext> {
@@ -17,7 +26,7 @@ fn context(case: &mut Case) -> Option<RequestContext> {
         context.estimated_input_tokens = 100;
         return Some(context);
     };
-    let models: Vec<String> = case.word("models").unwrap_or("").split_whitespace().map(str::to_owned).collect();
+    let models: Vec<Model> = case.word("models").unwrap_or("").split_whitespace().map(model).collect();
     let meta = RequestMeta { models: &models, ..RequestMeta::default() };
     match Translator::new(spec, Options::default()).request_json(request.as_bytes(), &meta) {
         Ok(translated) => {

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyclaude_core::backend::Model;
 use anyclaude_core::{Options, RequestMeta, Seed, SessionKey, Timestamp, Translator as Core, backend};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -59,6 +60,7 @@ impl Translator {
             // Clients drop calls whose id they have seen, so ids must differ from answer to answer.
             None => u128::from_le_bytes(py.import("os")?.getattr("urandom")?.call1((16,))?.extract()?),
         };
+        let models: Vec<Model> = models.into_iter().map(Model::named).collect();
         let session = SessionKey { session: session.unwrap_or_default(), agent: agent.unwrap_or_default() };
         let translated = py.detach(|| {
             guarded(|| {

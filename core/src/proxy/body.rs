@@ -11,20 +11,35 @@ use hyper::header::CONTENT_ENCODING;
 
 use crate::wire::{ApiError, ErrorType};
 
-/// Reads a body whole.
+/// Reads a body whole, decoded.
 ///
 /// # Errors
-/// 413 over the limit, 408 over the time, 400 for an encoding that is unknown or broken.
+/// As [`read_raw`] and [`decode`].
 pub(super) async fn read(headers: &HeaderMap, body: Incoming, limit: usize, time: Duration) -> Result<Bytes, ApiError> {
+    decode(headers, read_raw(body, limit, time).await?, limit)
+}
+
+/// Reads a body whole, as it comes.
+///
+/// # Errors
+/// 413 over the limit, 408 over the time.
+pub(super) async fn read_raw(body: Incoming, limit: usize, time: Duration) -> Result<Bytes, ApiError> {
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
-    let bytes = tokio::time::timeout(time, collect(body, limit)).await.map_err(|_| {
+    tokio::time::timeout(time, collect(body, limit)).await.map_err(|_| {
         ApiError::new(408, ErrorType::Timeout, format!("the request body did not arrive within {} s", time.as_secs()))
-    })??;
+    })?
+}
+
+/// Decodes what `content-encoding` says.
+///
+/// # Errors
+/// 413 over the limit, 400 for an encoding that is unknown or broken.
+pub(super) fn decode(headers: &HeaderMap, bytes: Bytes, limit: usize) -> Result<Bytes, ApiError> {
     match headers.get(CONTENT_ENCODING) {
         None => Ok(bytes),
-        Some(encoding) => decode(encoding.to_str().unwrap_or("").trim(), bytes, limit),
+        Some(encoding) => decode_as(encoding.to_str().unwrap_or("").trim(), bytes, limit),
     }
 }
 
@@ -48,7 +63,7 @@ fn too_large(limit: usize) -> ApiError {
     ApiError::new(413, ErrorType::RequestTooLarge, message)
 }
 
-fn decode(encoding: &str, bytes: Bytes, limit: usize) -> Result<Bytes, ApiError> {
+fn decode_as(encoding: &str, bytes: Bytes, limit: usize) -> Result<Bytes, ApiError> {
     let broken = |error: &dyn std::fmt::Display| {
         ApiError::invalid_request(format!("content-encoding: the body is not sound {encoding}: {error}"))
     };

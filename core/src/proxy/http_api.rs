@@ -7,9 +7,12 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
+use tracing::Instrument;
 
+use super::active::Active;
 use super::reply::{REQUEST_ID, ReplyBody};
-use super::{Proxy, guard, models, pipeline, reply};
+use super::{Proxy, control, guard, models, passthrough, pipeline, reply};
+use crate::backend::Role;
 use crate::ids::Seed;
 use crate::wire::{ApiError, ErrorType};
 
@@ -22,15 +25,21 @@ pub(super) async fn handle(proxy: Arc<Proxy>, request: Request<Incoming>) -> Res
     let request_id = seed.request_id();
     let (parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(|authority| authority.as_str());
-    let answer = match guard::check(&proxy.config, &parts.headers, authority) {
-        Ok(()) => route(&proxy, &parts, body, seed).await,
+    let is_control = parts.uri.path().starts_with(control::PREFIX);
+    let answer = match guard::check(&proxy.config, &parts.headers, authority, !is_control) {
+        Ok(()) if is_control => control::answer(&proxy, &parts, body).await,
+        Ok(()) => {
+            let span = tracing::info_span!("request", id = request_id);
+            route(&proxy, &parts, body, seed).instrument(span).await
+        }
         Err(error) => Err(error),
     };
     let mut response = answer.unwrap_or_else(|error| {
         tracing::debug!(request_id, status = error.status, path = parts.uri.path(), "{}", error.message);
         reply::error(&error, &request_id)
     });
-    if let Ok(value) = HeaderValue::try_from(request_id) {
+    // An answer of Anthropic's own has its id.
+    if let (Ok(value), false) = (HeaderValue::try_from(request_id), response.headers().contains_key(REQUEST_ID)) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     Ok(response)
@@ -38,14 +47,20 @@ pub(super) async fn handle(proxy: Arc<Proxy>, request: Request<Incoming>) -> Res
 
 async fn route(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, seed: Seed) -> Result<Response<ReplyBody>, ApiError> {
     let path = parts.uri.path();
+    let active = &proxy.active();
+    if let (Role::PassThrough, Some(server)) = (active.spec.role, active.upstream.server()) {
+        if !path.starts_with("/health") {
+            return passthrough::forward(proxy, active, server, parts, body, seed).await;
+        }
+    }
     match path.trim_end_matches('/') {
         "/v1/messages" => {
             allow(parts, &[Method::POST])?;
-            pipeline::message(proxy, parts, body, seed).await
+            pipeline::message(proxy, active, parts, body, seed).await
         }
         "/v1/messages/count_tokens" => {
             allow(parts, &[Method::POST])?;
-            count_tokens(proxy, parts, body, seed).await
+            count_tokens(proxy, active, parts, body, seed).await
         }
         "" | "/health" | "/health/live" => {
             allow(parts, &[Method::GET, Method::HEAD])?;
@@ -53,18 +68,18 @@ async fn route(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, seed: Seed) ->
         }
         "/health/ready" => {
             allow(parts, &[Method::GET, Method::HEAD])?;
-            ready(proxy).await
+            ready(active).await
         }
         "/v1/models" => {
             allow(parts, &[Method::GET, Method::HEAD])?;
             let mut out = Vec::new();
-            models::push_list(&mut out, &proxy.models.offered(&proxy.upstream).await);
+            models::push_list(&mut out, &active.catalog.offered(&active.upstream).await);
             Ok(reply::json(StatusCode::OK, out))
         }
         other => match other.strip_prefix("/v1/models/") {
             Some(id) => {
                 allow(parts, &[Method::GET, Method::HEAD])?;
-                model(proxy, &percent_decode(id)).await
+                model(active, &percent_decode(id)).await
             }
             None => elsewhere(other),
         },
@@ -99,28 +114,30 @@ fn allow(parts: &Parts, methods: &[Method]) -> Result<(), ApiError> {
 
 async fn count_tokens(
     proxy: &Arc<Proxy>,
+    active: &Arc<Active>,
     parts: &Parts,
     body: Incoming,
     seed: Seed,
 ) -> Result<Response<ReplyBody>, ApiError> {
-    let tokens = pipeline::count_tokens(proxy, parts, body, seed).await?;
+    let tokens = pipeline::count_tokens(proxy, active, parts, body, seed).await?;
     let mut response = reply::json(StatusCode::OK, format!("{{\"input_tokens\":{tokens}}}"));
     response.headers_mut().insert(TOKEN_COUNT, HeaderValue::from_static("estimated"));
     Ok(response)
 }
 
-async fn ready(proxy: &Arc<Proxy>) -> Result<Response<ReplyBody>, ApiError> {
-    match proxy.models.ask(&proxy.upstream).await {
+async fn ready(active: &Active) -> Result<Response<ReplyBody>, ApiError> {
+    match active.catalog.reach(&active.upstream).await {
         Ok(_) => Ok(reply::json(StatusCode::OK, r#"{"status":"ready"}"#)),
         Err(error) => Err(ApiError::new(503, ErrorType::Api, error.message)),
     }
 }
 
 /// Any Claude name is served, so it exists; other names must be the backend's.
-async fn model(proxy: &Arc<Proxy>, id: &str) -> Result<Response<ReplyBody>, ApiError> {
-    let offered = proxy.models.offered(&proxy.upstream).await;
-    if !crate::translate::is_claude_name(id) && !offered.iter().any(|offered| offered == id) {
-        let known = if offered.is_empty() { "none that it tells of".to_owned() } else { offered.join(", ") };
+async fn model(active: &Active, id: &str) -> Result<Response<ReplyBody>, ApiError> {
+    let offered = active.catalog.offered(&active.upstream).await;
+    if !crate::translate::is_claude_name(id) && !offered.iter().any(|model| model.id == id) {
+        let names: Vec<&str> = offered.iter().map(|model| model.id.as_str()).collect();
+        let known = if names.is_empty() { "none that it tells of".to_owned() } else { names.join(", ") };
         return Err(ApiError::of(ErrorType::NotFound, format!("model {id:?} is not served; the backend has {known}")));
     }
     let mut out = Vec::new();

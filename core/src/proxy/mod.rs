@@ -2,46 +2,80 @@
 //!
 //! The life of a request is told by `pipeline.rs`; this module starts and stops it all.
 
+mod active;
 pub mod blocking;
 mod body;
+mod client;
 mod config;
 mod connect;
+mod control;
 mod demo;
+mod discover;
 mod documents;
 mod guard;
 mod http_api;
+mod inspect;
 mod models;
+mod passthrough;
 mod pipeline;
+mod private;
 mod reply;
+mod run_file;
 mod server;
 mod stats;
 mod stream_body;
+mod tally;
+mod trace;
 mod turn;
 mod upstream;
+mod warnings;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use config::Config;
+pub use active::{BackendChoice, BackendInfo};
+pub use config::{AUTO, BackendApi, Config, Setting, Switch};
+pub use discover::{Found, discover, identify};
+pub use inspect::{Inspection, inspect};
+pub use run_file::{RunFile, running};
 pub use stats::Stats;
+pub use warnings::SMALL_WINDOW;
 
-use crate::backend;
 use crate::error::{Error, ErrorKind, Result};
-use crate::translate::{Options, Translator};
 
 /// What all requests share.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     config: Config,
-    translator: Arc<Translator>,
-    upstream: upstream::Upstream,
-    models: models::Models,
+    /// The backend in use. Requests take it when they begin, and keep it.
+    active: RwLock<Arc<active::Active>>,
     documents: Arc<documents::Documents>,
     counters: stats::Counters,
+    control: control::Control,
+    traces: Option<trace::Traces>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Proxy {
+    fn active(&self) -> Arc<active::Active> {
+        Arc::clone(&self.active.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on requests go to another backend; those in flight end on the one they began with.
+    fn set_backend(&self, choice: BackendChoice) -> Result<BackendInfo> {
+        let other = active::Active::other(&self.config, choice, &self.runtime)?;
+        let info = other.info.clone();
+        if other.catalog.is_telling() {
+            other.refresh();
+        }
+        *self.active.write().unwrap_or_else(PoisonError::into_inner) = other;
+        tracing::info!(backend = info.kind, url = info.url, "requests go there from now on");
+        Ok(info)
+    }
 }
 
 /// Starts the proxy on the caller's tokio runtime. Returns when the port is bound.
@@ -63,25 +97,28 @@ pub(crate) struct Proxy {
 /// bound; the message names the setting and the fix.
 pub async fn start_proxy(config: Config) -> Result<ProxyHandle> {
     config.validate()?;
-    let spec = *backend::by_name(&config.backend)?;
-    let secrets = [&config.api_key, &config.inbound_token].into_iter().flatten().cloned().collect();
-    let options = Options { model: config.model.clone(), max_output_tokens: config.max_output_tokens, secrets };
-    let upstream = upstream::Upstream::new(&config, &spec)?;
     let listener = server::bind(&config).await?;
     let addr = listener.local_addr().map_err(|error| {
         Error::new(ErrorKind::Io, format!("the bound address cannot be read: {error}")).with_source(error)
     })?;
+    let active = active::Active::start(&config).await?;
+    if active.catalog.is_telling() {
+        active.refresh();
+    }
+    let control = control::Control::new();
+    let run_file = config.run_file.then(|| run_file::Kept::write(&config, &control, addr)).transpose()?;
     let proxy = Arc::new(Proxy {
-        models: models::Models::new(&config, &spec),
-        translator: Arc::new(Translator::new(spec, options)),
+        active: RwLock::new(active),
         documents: Arc::new(documents::Documents::new()),
         counters: stats::Counters::default(),
-        upstream,
+        traces: trace::Traces::start(&config)?,
+        runtime: tokio::runtime::Handle::current(),
+        control,
         config,
     });
     let (stop, stopping) = watch::channel(());
     let server = tokio::spawn(server::serve(listener, Arc::clone(&proxy), stopping));
-    Ok(ProxyHandle { addr, proxy, stop: Some(stop), server })
+    Ok(ProxyHandle { addr, proxy, stop: Some(stop), server, _run_file: run_file })
 }
 
 /// A running proxy. Dropped, it stops at once and breaks off what is in flight.
@@ -91,6 +128,8 @@ pub struct ProxyHandle {
     proxy: Arc<Proxy>,
     stop: Option<watch::Sender<()>>,
     server: JoinHandle<()>,
+    /// Removed with the handle.
+    _run_file: Option<run_file::Kept>,
 }
 
 impl ProxyHandle {
@@ -107,6 +146,40 @@ impl ProxyHandle {
     /// Counters since the start.
     pub fn stats(&self) -> Stats {
         self.proxy.counters.snapshot()
+    }
+
+    /// The backend that requests go to now.
+    pub fn backend(&self) -> BackendInfo {
+        self.proxy.active().info.clone()
+    }
+
+    /// What is known of the backend's models; it is asked, if that is long ago.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Backend`] when it gave no list.
+    pub async fn models(&self) -> Result<Vec<crate::backend::Model>> {
+        let active = self.proxy.active();
+        let models = active.catalog.list(&active.upstream).await;
+        models.map(|models| models.to_vec()).map_err(|error| Error::told(ErrorKind::Backend, error))
+    }
+
+    /// From now on requests go to another backend. Those in flight end on the one they began with.
+    ///
+    /// ```no_run
+    /// # async fn example(proxy: anyclaude_core::ProxyHandle) -> anyclaude_core::Result<()> {
+    /// proxy.set_backend(anyclaude_core::proxy::BackendChoice::new("ollama"))?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a choice that makes no sense; the backend stays what it was.
+    pub fn set_backend(&self, choice: BackendChoice) -> Result<BackendInfo> {
+        self.proxy.set_backend(choice)
+    }
+
+    /// What users should know of this backend: windows that are too small, prompts that it cuts.
+    pub fn warnings(&self) -> Vec<String> {
+        self.proxy.active().warnings.list()
     }
 
     /// Takes no more requests, waits up to `grace` for those in flight, then breaks them off.

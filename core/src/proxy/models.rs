@@ -1,119 +1,221 @@
-//! Which models the backend has, and which one a request gets.
+//! Which models the backend has and what is known of them.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-
-use super::Config;
 use super::upstream::Upstream;
-use crate::backend::BackendSpec;
+use crate::backend::{BackendSpec, Facts, Model, model_config};
 use crate::wire::ApiError;
 use crate::wire::json::Object;
 
-/// How long the server's list is believed.
+/// How long what the server told is believed.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// How long to wait before a server that gave no list is asked again.
+/// How long to wait before a server that told nothing is asked again.
 const RETRY: Duration = Duration::from_secs(3);
 
-/// How long the list may take: it is asked for on the way of a request.
+/// How long each question may take: they are asked on the way of a request.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What is known of the backend's models: what it told, and what its refusals taught.
 #[derive(Debug)]
-pub(super) struct Models {
+pub(super) struct Catalog {
+    spec: BackendSpec,
     configured: Option<String>,
-    loaded: Option<&'static str>,
-    known: Mutex<Option<Known>>,
+    known: Mutex<Known>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug, Default)]
 struct Known {
-    at: Instant,
-    ids: Option<Arc<[String]>>,
+    asked: Option<Instant>,
+    answered: bool,
+    models: Arc<[Model]>,
+    /// What refusals taught, which holds against what the server tells.
+    taught: Vec<Model>,
 }
 
-impl Models {
-    pub(super) fn new(config: &Config, spec: &BackendSpec) -> Self {
-        Models { configured: config.model.clone(), loaded: spec.quirks.loaded_model, known: Mutex::new(None) }
+impl Catalog {
+    pub(super) fn new(configured: Option<String>, spec: &BackendSpec) -> Self {
+        Catalog { configured, spec: *spec, known: Mutex::default() }
     }
 
-    /// The models that the translator may choose from; asked for only where the choice needs them.
-    pub(super) async fn choices(&self, upstream: &Upstream) -> Arc<[String]> {
-        if self.configured.is_some() || self.loaded.is_some() {
-            return Arc::default();
+    /// What is known now, without asking.
+    pub(super) fn models(&self) -> Arc<[Model]> {
+        Arc::clone(&self.lock().models)
+    }
+
+    /// Whether the server tells anything that is worth asking for before it is needed.
+    pub(super) fn is_telling(&self) -> bool {
+        !self.spec.facts.is_empty() || self.spec.quirks.loaded_model.is_some()
+    }
+
+    /// Whether what is known is old enough to be asked for again.
+    pub(super) fn is_stale(&self) -> bool {
+        let known = self.lock();
+        known.asked.is_none_or(|at| at.elapsed() >= if known.answered { FRESH } else { RETRY })
+    }
+
+    /// What is known, asked for again when it is old.
+    ///
+    /// # Errors
+    /// The server gave no list, now or just before.
+    pub(super) async fn list(&self, upstream: &Upstream) -> Result<Arc<[Model]>, ApiError> {
+        if !self.is_stale() {
+            let known = self.lock();
+            let nothing = || ApiError::api(502, "the backend gave no list of models just now");
+            return if known.answered { Ok(Arc::clone(&known.models)) } else { Err(nothing()) };
         }
-        self.list(upstream).await.unwrap_or_default()
+        self.ask(upstream).await
     }
 
-    /// The server's models. Asked again when the last answer is old.
-    pub(super) async fn list(&self, upstream: &Upstream) -> Result<Arc<[String]>, ApiError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(known) = &known {
-            let limit = if known.ids.is_some() { FRESH } else { RETRY };
-            if known.at.elapsed() < limit {
-                let ids = known.ids.clone();
-                return ids.ok_or_else(|| ApiError::api(502, "the backend gave no list of models just now"));
+    /// Asks the server, whatever is known.
+    ///
+    /// # Errors
+    /// The server gave no list, now or ever: one that is busy with a prompt may not answer, but its models
+    /// are what they were.
+    pub(super) async fn ask(&self, upstream: &Upstream) -> Result<Arc<[Model]>, ApiError> {
+        let told = match upstream.facts(&self.spec, PATIENCE).await {
+            Some(told) => told,
+            None => Ok(Facts { models: self.spec.quirks.loaded_model.map(Model::named).into_iter().collect() }),
+        };
+        let told = match told {
+            Ok(facts) => Ok(with_configs(facts.models).await),
+            Err(error) => Err(error),
+        };
+        let mut known = self.lock();
+        known.asked = Some(Instant::now());
+        match told {
+            Ok(models) => {
+                known.answered = true;
+                known.models = models.into();
+                known.apply();
             }
+            Err(error) if !known.answered => return Err(error),
+            Err(_) => {}
         }
-        let answer = self.ask(upstream).await;
-        // A server that is busy with a prompt may not answer now; its models are what they were.
-        let answer = answer.or_else(|error| known.and_then(|known| known.ids).ok_or(error));
-        let known = Known { at: Instant::now(), ids: answer.as_ref().ok().cloned() };
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        answer
+        Ok(Arc::clone(&known.models))
     }
 
-    /// Asks the server for its models, whatever is known.
-    pub(super) async fn ask(&self, upstream: &Upstream) -> Result<Arc<[String]>, ApiError> {
-        match tokio::time::timeout(PATIENCE, upstream.models()).await {
-            Ok(Some(answer)) => answer.map(|body| ids(&body)),
-            Ok(None) => Ok(self.loaded.iter().map(|&id| id.to_owned()).collect()),
-            Err(_) => Err(ApiError::api(504, "the backend did not list its models in time")),
+    /// Asks whether the server is there now, whatever is known.
+    ///
+    /// # Errors
+    /// It gave no list.
+    pub(super) async fn reach(&self, upstream: &Upstream) -> Result<(), ApiError> {
+        match upstream.facts(&self.spec, PATIENCE).await {
+            Some(told) => told.map(|_| ()),
+            None => Ok(()),
         }
     }
 
     /// What clients see: the server's models, and the configured one.
-    pub(super) async fn offered(&self, upstream: &Upstream) -> Vec<String> {
-        let mut ids = self.list(upstream).await.unwrap_or_default().to_vec();
-        if let Some(configured) = self.configured.as_ref().filter(|configured| !ids.contains(configured)) {
-            ids.insert(0, configured.clone());
+    pub(super) async fn offered(&self, upstream: &Upstream) -> Vec<Model> {
+        let mut models = self.list(upstream).await.unwrap_or_default().to_vec();
+        let is_there = |name: &String| models.iter().any(|model| model.id == *name || model.short_name() == name);
+        if let Some(configured) = self.configured.as_ref().filter(|configured| !is_there(configured)) {
+            models.insert(0, Model::named(configured.as_str()));
         }
-        ids
+        models
+    }
+
+    /// Remembers what a refusal taught of a model; true if it was not known.
+    pub(super) fn learn(&self, model: &str, change: impl Fn(&mut Model)) -> bool {
+        let mut known = self.lock();
+        // A name that the list does not have stands for one that it has: keep it under that.
+        let name = crate::backend::find(&known.models, model).map_or(model, |model| &model.id).to_owned();
+        let at = known.taught.iter().position(|model| model.id == name);
+        let mut lesson = at.map_or_else(|| Model::named(name.as_str()), |at| known.taught.remove(at));
+        let before = lesson.clone();
+        change(&mut lesson);
+        let is_new = lesson != before;
+        known.taught.push(lesson);
+        if known.taught.len() > MAX_TAUGHT {
+            known.taught.remove(0);
+        }
+        known.apply();
+        is_new
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The ids in a list of OpenAI's shape; none in anything else (mlx-lm may send an empty body).
-fn ids(body: &[u8]) -> Arc<[String]> {
-    #[derive(Deserialize)]
-    struct List {
-        #[serde(default)]
-        data: Vec<Entry>,
+/// The most models of which something was learned by refusal: names come from clients.
+const MAX_TAUGHT: usize = 64;
+
+impl Known {
+    /// What refusals taught, over what the server told.
+    fn apply(&mut self) {
+        let mut models = self.models.to_vec();
+        for lesson in &self.taught {
+            if !models.iter().any(|model| model.id == lesson.id) {
+                models.push(Model::named(lesson.id.as_str()));
+            }
+            for model in models.iter_mut().filter(|model| model.id == lesson.id) {
+                model.tools = lesson.tools.or(model.tools);
+                model.images = lesson.images.or(model.images);
+                model.window = lesson.window.or(model.window);
+            }
+        }
+        self.models = models.into();
     }
-    #[derive(Deserialize)]
-    struct Entry {
-        id: String,
+}
+
+/// Models that are named by a folder of this machine tell their window in a file.
+async fn with_configs(models: Vec<Model>) -> Vec<Model> {
+    if models.iter().all(|model| model.window.is_some() || !model.id.contains('/')) {
+        return models;
     }
-    let list: List = serde_json::from_slice(body).unwrap_or(List { data: Vec::new() });
-    list.data.into_iter().map(|entry| entry.id).collect()
+    let reading = models.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut models = reading;
+        for model in models.iter_mut().filter(|model| model.window.is_none()) {
+            let config = config_file(&model.id).and_then(|path| read_small(&path));
+            model.window = config.as_deref().and_then(model_config);
+        }
+        models
+    });
+    read.await.unwrap_or(models)
+}
+
+/// The config of a model that is a folder, or that was downloaded into the hub's cache.
+fn config_file(id: &str) -> Option<PathBuf> {
+    let path = Path::new(id);
+    if path.is_absolute() {
+        return Some(path.join("config.json"));
+    }
+    let (organisation, name) = id.split_once('/').filter(|(_, name)| !name.contains(['/', '\\']))?;
+    let cache = std::env::var_os("HF_HUB_CACHE").map(PathBuf::from);
+    let home = || std::env::home_dir().map(|home| home.join(".cache/huggingface/hub"));
+    let snapshots = cache.or_else(home)?.join(format!("models--{organisation}--{name}")).join("snapshots");
+    let newest = std::fs::read_dir(snapshots).ok()?.filter_map(Result::ok).map(|entry| entry.path()).max()?;
+    Some(newest.join("config.json"))
+}
+
+/// A config is some kilobytes; anything larger is something else.
+fn read_small(path: &Path) -> Option<Vec<u8>> {
+    const MAX: u64 = 1 << 20;
+    let size = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?.len();
+    if size > MAX { None } else { std::fs::read(path).ok() }
 }
 
 /// `GET /v1/models` in Anthropic's shape.
-pub(super) fn push_list(out: &mut Vec<u8>, ids: &[String]) {
+pub(super) fn push_list(out: &mut Vec<u8>, models: &[Model]) {
     let mut list = Object::begin(out);
     let data = list.key("data");
     data.push(b'[');
-    for (index, id) in ids.iter().enumerate() {
+    for (index, model) in models.iter().enumerate() {
         if index > 0 {
             data.push(b',');
         }
-        push_model(data, id);
+        push_model(data, &model.id);
     }
     data.push(b']');
     list.json("has_more", "false");
-    for (key, id) in [("first_id", ids.first()), ("last_id", ids.last())] {
-        match id {
-            Some(id) => list.plain(key, id),
+    for (key, model) in [("first_id", models.first()), ("last_id", models.last())] {
+        match model {
+            Some(model) => list.plain(key, &model.id),
             None => list.json(key, "null"),
         };
     }

@@ -1,27 +1,29 @@
 //! The life of a request for a message: read, translate, send, convert, reply.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
-use tokio::time::Instant;
+use tracing::{Instrument, info_span};
 
+use super::active::Active;
 use super::documents::{Reading, Unread};
 use super::reply::{self, ReplyBody};
-use super::stats::Counters;
 use super::stream_body::{Source, StreamBody};
+use super::tally::{Stage, Tally, now};
 use super::upstream::{MAX_ANSWER_BYTES, Patience, UpstreamBody};
-use super::{Config, Proxy, body};
+use super::{Proxy, body};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seed;
-use crate::session::{SessionKey, Timestamp, TurnRecord};
+use crate::session::SessionKey;
 use crate::stream::StreamConverter;
 use crate::translate::{
-    BackendFailure, DocumentText, Note, RequestContext, RequestMeta, Translated, classify, refused_parameter,
+    BackendFailure, DocumentText, RefusedParameter, RequestContext, RequestMeta, Translated, classify,
+    refused_parameter,
 };
 use crate::wire::ApiError;
 
@@ -37,26 +39,13 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 /// Answers `POST /v1/messages`.
 pub(super) async fn message(
     proxy: &Arc<Proxy>,
+    active: &Arc<Active>,
     parts: &Parts,
     body: Incoming,
     seed: Seed,
 ) -> Result<Response<ReplyBody>, ApiError> {
-    let mut tally = Tally::begin(Arc::clone(proxy), seed);
-    let config = &proxy.config;
-    let answer = async {
-        let body = body::read(&parts.headers, body, config.max_body_bytes, config.body_timeout).await?;
-        let job = Arc::new(Job::new(proxy, parts, body, seed).await);
-        let mut translated = job.translate(None).await.map_err(|error| error.to_api())?;
-        tally.notes = std::mem::take(&mut translated.notes);
-        tally.context = translated.context;
-        let sending = send(Arc::clone(proxy), job, Bytes::from(translated.body), tally.context.clone());
-        if tally.context.stream {
-            stream(sending, config.commit_after.saturating_sub(tally.begun.elapsed())).await
-        } else {
-            whole(sending, &mut tally).await
-        }
-    };
-    match answer.await {
+    let mut tally = Tally::begin(proxy, active, parts, seed);
+    match answer(&mut tally, parts, body, seed).await {
         Ok(Reply::Whole(response)) => Ok(response),
         Ok(Reply::Stream(source)) => {
             let converter = StreamConverter::new(tally.context.clone());
@@ -69,16 +58,47 @@ pub(super) async fn message(
     }
 }
 
+/// The stages as far as the head of the answer.
+async fn answer(tally: &mut Tally, parts: &Parts, body: Incoming, seed: Seed) -> Result<Reply, ApiError> {
+    let config = &tally.proxy.config;
+    let body = body::read(&parts.headers, body, config.max_body_bytes, config.body_timeout)
+        .instrument(info_span!("read"))
+        .await?;
+    tally.reached(Stage::Read);
+    if let Some(trace) = &tally.trace {
+        trace.request(parts.method.as_str(), parts.uri.path(), &parts.headers, &body);
+    }
+    let job = Arc::new(Job::new(&tally.proxy, &tally.active, parts, body, seed));
+    let mut translated =
+        job.translate(None).instrument(info_span!("translate")).await.map_err(|error| error.to_api())?;
+    tally.reached(Stage::Translate);
+    tally.notes = std::mem::take(&mut translated.notes);
+    tally.context = translated.context;
+    if let Some(trace) = &tally.trace {
+        let info = &tally.active.info;
+        trace.translated(info.kind, info.url.as_deref(), &translated.body, &tally.notes);
+    }
+    let sending = send(Arc::clone(&tally.active), job, Bytes::from(translated.body), tally.context.clone())
+        .instrument(info_span!("send"));
+    if tally.context.stream {
+        let wait = tally.config().commit_after.saturating_sub(tally.elapsed());
+        stream(sending, wait, tally).await
+    } else {
+        whole(sending, tally).await
+    }
+}
+
 /// Answers `POST /v1/messages/count_tokens`: an estimate, without any inference.
 pub(super) async fn count_tokens(
     proxy: &Arc<Proxy>,
+    active: &Arc<Active>,
     parts: &Parts,
     body: Incoming,
     seed: Seed,
 ) -> Result<u64, ApiError> {
     let config = &proxy.config;
     let body = body::read(&parts.headers, body, config.max_body_bytes, config.body_timeout).await?;
-    let job = Arc::new(Job::new(proxy, parts, body, seed).await);
+    let job = Arc::new(Job::new(proxy, active, parts, body, seed));
     let translated = job.translate(None).await.map_err(|error| error.to_api())?;
     Ok(translated.context.estimated_input_tokens)
 }
@@ -94,11 +114,12 @@ enum Reply {
 async fn stream(
     sending: impl Future<Output = Result<Head, ApiError>> + Send + 'static,
     commit_after: Duration,
+    tally: &mut Tally,
 ) -> Result<Reply, ApiError> {
     let mut sending: super::stream_body::Sending = Box::pin(sending);
     let source = tokio::select! {
         biased;
-        head = &mut sending => head?.into_source(),
+        head = &mut sending => head?.into_source(tally),
         () = tokio::time::sleep(commit_after) => Source::Waiting(sending),
     };
     Ok(Reply::Stream(source))
@@ -106,12 +127,23 @@ async fn stream(
 
 async fn whole(sending: impl Future<Output = Result<Head, ApiError>>, tally: &mut Tally) -> Result<Reply, ApiError> {
     let head = Box::pin(sending).await?;
+    tally.reached(Stage::Send);
     let config = tally.config();
     let patience = Patience { first: config.first_byte_timeout, later: config.stall_timeout };
+    if let Some(trace) = &tally.trace {
+        trace.response(head.response.status().as_u16(), head.response.headers());
+    }
     let answer = head.response.into_body().collect(MAX_ANSWER_BYTES, false, patience).await;
     let answer = answer.map_err(|error| ApiError::api(502, format!("the backend broke off its answer: {error}")))?;
-    let translator = Arc::clone(&tally.proxy.translator);
-    let (message, turn) = translator.response_json(&tally.context, &answer).map_err(|error| error.to_api())?;
+    if let Some(trace) = &mut tally.trace {
+        trace.backend(&answer);
+    }
+    let converted = tally.active.translator.response_json(&tally.context, &answer);
+    let (message, turn) = converted.map_err(|error| error.to_api())?;
+    if let Some(trace) = &mut tally.trace {
+        trace.client(&message);
+    }
+    tally.reached(Stage::FirstToken);
     tally.end(&turn, None);
     Ok(Reply::Whole(reply::json(StatusCode::OK, message)))
 }
@@ -119,19 +151,33 @@ async fn whole(sending: impl Future<Output = Result<Head, ApiError>>, tally: &mu
 /// A request as it came, kept until the backend has accepted it.
 struct Job {
     proxy: Arc<Proxy>,
+    active: Arc<Active>,
     body: Bytes,
-    models: Arc<[String]>,
     session: SessionKey,
     seed: Seed,
 }
 
 impl Job {
-    async fn new(proxy: &Arc<Proxy>, parts: &Parts, body: Bytes, seed: Seed) -> Self {
-        let models = proxy.models.choices(&proxy.upstream).await;
-        Job { proxy: Arc::clone(proxy), body, models, session: session_key(&parts.headers), seed }
+    fn new(proxy: &Arc<Proxy>, active: &Arc<Active>, parts: &Parts, body: Bytes, seed: Seed) -> Self {
+        let session = session_key(&parts.headers);
+        Job { proxy: Arc::clone(proxy), active: Arc::clone(active), body, session, seed }
     }
 
+    /// Translates with what is known of the server's models. It is asked first only where the choice of a
+    /// model depends on it.
     async fn translate(self: &Arc<Self>, max_tokens: Option<u64>) -> Result<Translated> {
+        let Active { catalog, upstream, .. } = &*self.active;
+        let translated = self.translate_once(max_tokens).await?;
+        if !translated.context.model_known && catalog.is_stale() && catalog.list(upstream).await.is_ok() {
+            return self.translate_once(max_tokens).await;
+        }
+        if catalog.is_telling() {
+            self.active.refresh();
+        }
+        Ok(translated)
+    }
+
+    async fn translate_once(self: &Arc<Self>, max_tokens: Option<u64>) -> Result<Translated> {
         let unread = Unread::default();
         let translated = self.translate_with(&unread, max_tokens)?;
         if !unread.met() {
@@ -148,12 +194,12 @@ impl Job {
             session: self.session.clone(),
             now: now(),
             seed: self.seed,
-            models: &self.models,
+            models: &self.active.catalog.models(),
             max_tokens,
             documents,
             ..RequestMeta::default()
         };
-        self.proxy.translator.request_json(&self.body, &meta)
+        self.active.translator.request_json(&self.body, &meta)
     }
 }
 
@@ -164,7 +210,11 @@ pub(super) struct Head {
 
 impl Head {
     /// How the body is to be read: as events, or as the one answer that some servers send anyway.
-    pub(super) fn into_source(self) -> Source {
+    pub(super) fn into_source(self, tally: &mut Tally) -> Source {
+        tally.reached(Stage::Send);
+        if let Some(trace) = &tally.trace {
+            trace.response(self.response.status().as_u16(), self.response.headers());
+        }
         let kind = self.response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
         let is_json = kind.starts_with("application/json");
         let body = self.response.into_body();
@@ -173,13 +223,14 @@ impl Head {
 }
 
 /// Sends until the backend accepts, or refuses for a reason that nothing here can cure.
-async fn send(proxy: Arc<Proxy>, job: Arc<Job>, body: Bytes, context: RequestContext) -> Result<Head, ApiError> {
+async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestContext) -> Result<Head, ApiError> {
     let mut body = body;
     let mut max_tokens = None;
     let mut tries = 0;
+    let patience = job.proxy.config.first_byte_timeout;
     loop {
         tries += 1;
-        let response = proxy.first_byte(body).await?;
+        let response = first_byte(&active, body, patience).await?;
         let is_page =
             response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         if response.status().is_success() && !is_page {
@@ -187,10 +238,8 @@ async fn send(proxy: Arc<Proxy>, job: Arc<Job>, body: Bytes, context: RequestCon
         }
         let refusal = Refusal::read(response).await;
         let error = refusal.classify(&context);
-        let learned = refused_parameter(refusal.status, &refusal.body).is_some_and(|what| {
-            tracing::info!(parameter = what.as_str(), "the backend refuses it; it is left out from now on");
-            proxy.translator.learn(what)
-        });
+        let learned =
+            refused_parameter(refusal.status, &refusal.body).is_some_and(|what| learn(&active, &context, what));
         let smaller =
             error.limit.as_ref().and_then(|limit| limit.max_tokens_for_retry()).filter(|_| max_tokens.is_none());
         max_tokens = max_tokens.or(smaller);
@@ -202,15 +251,43 @@ async fn send(proxy: Arc<Proxy>, job: Arc<Job>, body: Bytes, context: RequestCon
     }
 }
 
-impl Proxy {
-    async fn first_byte(&self, body: Bytes) -> Result<Response<UpstreamBody>, ApiError> {
-        let answer = self.upstream.chat(body);
-        match self.config.first_byte_timeout {
-            None => answer.await,
-            Some(limit) => tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
-                Err(ApiError::api(504, format!("the backend said nothing for {} s", limit.as_secs_f32())))
-            }),
+/// Learns from a refusal; true when the next translation will differ.
+fn learn(active: &Active, context: &RequestContext, refused: RefusedParameter) -> bool {
+    let model = &context.backend_model;
+    match refused {
+        RefusedParameter::Tools => {
+            if active.catalog.learn(model, |model| model.tools = Some(false)) {
+                let what = format!("the server says that {model} takes no tools: Claude Code cannot work with it");
+                active.warnings.add(format!("tools {model}"), what);
+            }
+            // Without its tools the client could do nothing, and would not know why: the refusal goes on.
+            false
         }
+        RefusedParameter::Images => {
+            let is_new = active.catalog.learn(model, |model| model.images = Some(false));
+            if is_new {
+                tracing::info!(model, "the model takes no images; they are left out from now on");
+            }
+            is_new
+        }
+        other => {
+            tracing::info!(parameter = other.as_str(), "the backend refuses it; it is left out from now on");
+            active.translator.learn(other)
+        }
+    }
+}
+
+async fn first_byte(
+    active: &Active,
+    body: Bytes,
+    patience: Option<Duration>,
+) -> Result<Response<UpstreamBody>, ApiError> {
+    let answer = active.upstream.answer(body);
+    match patience {
+        None => answer.await,
+        Some(limit) => tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+            Err(ApiError::api(504, format!("the backend said nothing for {} s", limit.as_secs_f32())))
+        }),
     }
 }
 
@@ -243,96 +320,7 @@ impl Refusal {
     }
 }
 
-/// Counts and logs one request, also when the client goes away and everything is dropped.
-pub(super) struct Tally {
-    proxy: Arc<Proxy>,
-    seed: Seed,
-    begun: Instant,
-    context: RequestContext,
-    notes: Vec<Note>,
-    ended: bool,
-}
-
-impl Tally {
-    fn begin(proxy: Arc<Proxy>, seed: Seed) -> Self {
-        Counters::add(&proxy.counters.requests, 1);
-        Tally {
-            proxy,
-            seed,
-            begun: Instant::now(),
-            context: RequestContext::default(),
-            notes: Vec::new(),
-            ended: false,
-        }
-    }
-
-    pub(super) fn config(&self) -> &Config {
-        &self.proxy.config
-    }
-
-    /// The answer has ended, well or badly.
-    pub(super) fn end(&mut self, turn: &TurnRecord, failure: Option<&ApiError>) {
-        if let Some(error) = failure {
-            return self.fail(error);
-        }
-        self.ended = true;
-        let counters = &self.proxy.counters;
-        Counters::add(&counters.input_tokens, turn.input_tokens);
-        Counters::add(&counters.cache_read_input_tokens, turn.cache_read_input_tokens);
-        Counters::add(&counters.output_tokens, turn.output_tokens);
-        self.proxy.translator.record(&self.context.session, turn, now());
-        tracing::info!(
-            request_id = self.seed.request_id(),
-            model = self.context.model,
-            stop_reason = turn.stop_reason,
-            input_tokens = turn.input_tokens,
-            cached_tokens = turn.cache_read_input_tokens,
-            output_tokens = turn.output_tokens,
-            ms = self.millis(),
-            "answered"
-        );
-        for note in &self.notes {
-            tracing::debug!(request_id = self.seed.request_id(), "{note}");
-        }
-    }
-
-    fn fail(&mut self, error: &ApiError) {
-        self.ended = true;
-        Counters::add(&self.proxy.counters.errors, 1);
-        let notes: Vec<String> = self.notes.iter().map(Note::to_string).collect();
-        tracing::warn!(
-            request_id = self.seed.request_id(),
-            model = self.context.model,
-            status = error.status,
-            kind = error.kind.as_str(),
-            ms = self.millis(),
-            notes = notes.join("; "),
-            "failed: {}",
-            error.message
-        );
-    }
-
-    fn millis(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-}
-
-impl Drop for Tally {
-    fn drop(&mut self) {
-        Counters::add(&self.proxy.counters.ended, 1);
-        if !self.ended {
-            Counters::add(&self.proxy.counters.cancelled, 1);
-            tracing::info!(request_id = self.seed.request_id(), ms = self.millis(), "the client went away");
-        }
-    }
-}
-
 fn session_key(headers: &HeaderMap) -> SessionKey {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
     SessionKey { session: header("x-claude-code-session-id"), agent: header("x-claude-code-agent-id") }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

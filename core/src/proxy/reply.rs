@@ -1,6 +1,5 @@
 //! Answers of the proxy, in Anthropic's shape.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,6 +8,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
+use super::passthrough::{Broken, Passing};
 use super::stream_body::StreamBody;
 use crate::wire::ApiError;
 
@@ -21,28 +21,36 @@ pub(super) enum ReplyBody {
     Whole(Bytes),
     /// Events, as they come.
     Stream(Box<StreamBody>),
+    /// As it comes from Anthropic.
+    Passing(Box<Passing>),
 }
 
 impl Body for ReplyBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
             ReplyBody::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             ReplyBody::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             ReplyBody::Stream(stream) => stream.poll(cx).map(|data| data.map(|data| Ok(Frame::data(data)))),
+            ReplyBody::Passing(body) => body.poll(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, ReplyBody::Whole(bytes) if bytes.is_empty())
+        match self {
+            ReplyBody::Whole(bytes) => bytes.is_empty(),
+            ReplyBody::Stream(_) => false,
+            ReplyBody::Passing(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ReplyBody::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             ReplyBody::Stream(_) => SizeHint::default(),
+            ReplyBody::Passing(body) => body.size_hint(),
         }
     }
 }

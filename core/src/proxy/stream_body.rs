@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
-use super::pipeline::{Head, Tally};
+use super::pipeline::Head;
+use super::tally::{Stage, Tally};
 use super::turn::Turn;
 use super::upstream::{MAX_ANSWER_BYTES, UpstreamBody};
 use crate::stream::{Progress, StreamConverter};
@@ -97,7 +98,7 @@ impl StreamBody {
                 }
                 self.turn = None;
                 self.last_write = Instant::now();
-                return Poll::Ready(Some(out.into()));
+                return Poll::Ready(Some(self.hand_over(out)));
             }
             if matches!(self.source, Source::Done) {
                 return Poll::Ready(None);
@@ -107,6 +108,13 @@ impl StreamBody {
             }
             self.on_timer(&mut out);
         }
+    }
+
+    fn hand_over(&mut self, out: Vec<u8>) -> Bytes {
+        if let Some(trace) = &mut self.tally.trace {
+            trace.client(&out);
+        }
+        out.into()
     }
 
     /// Whether events that came together with those that are ready may still be handed over. No
@@ -135,7 +143,7 @@ impl StreamBody {
                     Poll::Pending => return,
                     Poll::Ready(Ok(head)) => {
                         self.last_byte = Instant::now();
-                        self.source = head.into_source();
+                        self.source = head.into_source(&mut self.tally);
                         self.set_timer();
                     }
                     Poll::Ready(Err(error)) => self.fail(&error, out),
@@ -144,9 +152,13 @@ impl StreamBody {
                     Poll::Pending => return,
                     Poll::Ready(Some(Ok(data))) => {
                         self.last_byte = Instant::now();
+                        if let Some(trace) = &mut self.tally.trace {
+                            trace.backend(&data);
+                        }
                         let before = self.progress;
                         self.progress = self.converter.push(&data, out);
                         if before != self.progress {
+                            self.tally.reached(Stage::FirstToken);
                             self.set_timer(); // another patience holds from here on
                         }
                         self.end_if_over();
@@ -165,6 +177,9 @@ impl StreamBody {
                     Poll::Ready(Some(Err(error))) => self.broken(&error, out),
                     Poll::Ready(None) => {
                         let collected = std::mem::take(collected);
+                        if let Some(trace) = &mut self.tally.trace {
+                            trace.backend(&collected);
+                        }
                         self.progress = self.converter.push_response(&collected, out);
                         self.finish(out);
                     }

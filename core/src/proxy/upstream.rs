@@ -1,31 +1,34 @@
-//! The connection to the backend.
+//! The server behind the proxy: its addresses, its key, and what it says when it is away.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy;
+use serde_json::Value;
 
-use super::Config;
-use super::connect::InTime;
-use crate::backend::BackendSpec;
+use super::client::{self, HttpClient, Sent};
+use super::{BackendApi, Config};
+use crate::backend::{Asks, BackendSpec, FactSource, Facts, Role};
 use crate::error::{Error, ErrorKind, Result};
 use crate::wire::ApiError;
 
-/// Idle connections are dropped before servers drop them (uvicorn: after 5 s), so that no request is
-/// written into a connection that is being closed.
-const IDLE_CONNECTION: Duration = Duration::from_secs(4);
-
 /// The most bytes read of an answer that is not streamed.
 pub(super) const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// The most models that are asked about one by one.
+const MAX_ASKED: usize = 16;
+
+/// What Anthropic's own API wants to be told with every request.
+const ANTHROPIC_VERSION: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
+
+/// The header that carries a key of Anthropic's.
+pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The server behind the proxy.
 #[derive(Debug)]
@@ -35,12 +38,18 @@ pub(super) struct Upstream {
     server: Option<Server>,
 }
 
+/// A server and where its things are.
 #[derive(Debug)]
-struct Server {
-    client: Client<InTime<HttpsConnector<HttpConnector>>, Full<Bytes>>,
-    chat: Uri,
+pub(super) struct Server {
+    pub(super) client: HttpClient,
+    /// The address with `/v1`.
+    pub(super) base: String,
+    /// The address without `/v1`.
+    pub(super) root: String,
+    answers: Uri,
     models: Uri,
-    authorization: Option<HeaderValue>,
+    /// The key, in the header that the server wants it in.
+    pub(super) headers: HeaderMap,
 }
 
 /// The body of the backend's answer.
@@ -105,57 +114,68 @@ impl Upstream {
         }
         let base = base_url(url)?;
         let uri = |path: &str| -> Result<Uri> { format!("{base}{path}").parse().map_err(|error| bad_url(url, &error)) };
-        let authorization = match &config.api_key {
-            None => None,
-            Some(key) => {
-                let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose())).map_err(|_| {
-                    Error::new(ErrorKind::Config, "api_key: it holds a character that no header may hold")
-                })?;
-                value.set_sensitive(true);
-                Some(value)
-            }
+        let answers = match config.backend_api {
+            BackendApi::Chat => uri("/chat/completions")?,
+            BackendApi::Messages => uri("/messages")?,
         };
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        let connector =
-            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .http1_max_buf_size(64 << 10)
-            .build(InTime::new(connector, config.connect_timeout));
-        let server = Server { client, chat: uri("/chat/completions")?, models: uri("/models")?, authorization };
+        let server = Server {
+            client: HttpClient::new(config.connect_timeout),
+            answers,
+            models: uri(spec.models_path)?,
+            root: base.strip_suffix("/v1").unwrap_or(&base).to_owned(),
+            headers: headers(config, spec)?,
+            base,
+        };
         Ok(Upstream { name: spec.name, server: Some(server) })
     }
 
-    /// Sends a chat-completions request; returns when the head of the answer is there.
-    pub(super) async fn chat(&self, body: Bytes) -> Result<Response<UpstreamBody>, ApiError> {
+    /// The server; `None` for the demo.
+    pub(super) fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
+    /// Sends a request for an answer; returns when the head of the answer is there.
+    pub(super) async fn answer(&self, body: Bytes) -> Result<Response<UpstreamBody>, ApiError> {
         let Some(server) = &self.server else { return Ok(super::demo::respond(&body)) };
-        let request = server.request(Method::POST, &server.chat, body);
-        let response = server.client.request(request).await.map_err(|error| self.unreachable(server, &error))?;
+        let request = client::request(Method::POST, &server.answers, body, &server.headers);
+        let response = server.client.send(request).await.map_err(|error| self.unreachable(&error))?;
         Ok(response.map(UpstreamBody::Network))
     }
 
-    /// The server's list of models, raw; `None` for a backend without a server.
-    pub(super) async fn models(&self) -> Option<Result<Bytes, ApiError>> {
+    /// Passes a request on as it is.
+    pub(super) async fn pass(&self, server: &Server, request: Request<Sent>) -> Result<Response<Incoming>, ApiError> {
+        server.client.send(request).await.map_err(|error| self.unreachable(&error))
+    }
+
+    /// What the server tells of its models; `None` for a backend without a server. Each question may take
+    /// as long as `time` says; one that is not answered tells nothing, but that of the list is an error.
+    pub(super) async fn facts(&self, spec: &BackendSpec, time: Duration) -> Option<Result<Facts, ApiError>> {
         let server = self.server.as_ref()?;
-        let request = server.request(Method::GET, &server.models, Bytes::new());
-        Some(match server.client.request(request).await {
-            Err(error) => Err(self.unreachable(server, &error)),
-            Ok(response) => {
-                let status = response.status();
-                match Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await {
-                    Ok(body) if status.is_success() => Ok(body.to_bytes()),
-                    _ => Err(ApiError::api(502, format!("{} has no list of models (HTTP {status})", self.name))),
-                }
-            }
-        })
+        let request = client::request(Method::GET, &server.models, Bytes::new(), &server.headers);
+        let list = match tokio::time::timeout(time, server.client.send(request)).await {
+            Err(_) => return Some(Err(ApiError::api(504, "the backend did not list its models in time"))),
+            Ok(Err(error)) => return Some(Err(self.unreachable(&error))),
+            Ok(Ok(response)) => response,
+        };
+        let status = list.status();
+        let patience = Patience { first: Some(time), later: Some(time) };
+        let body = UpstreamBody::Network(list.into_body()).collect(MAX_ANSWER_BYTES, false, patience).await;
+        let body = match body {
+            Ok(body) if status.is_success() => body,
+            _ => return Some(Err(ApiError::api(502, format!("{} has no list of models (HTTP {status})", self.name)))),
+        };
+        let mut facts = Facts::default();
+        facts.read_list(&body);
+        for source in spec.facts {
+            server.read(source, &mut facts, time).await;
+        }
+        Some(Ok(facts))
     }
 
     /// A server that is not there, in words that help.
-    fn unreachable(&self, server: &Server, error: &hyper_util::client::legacy::Error) -> ApiError {
-        let place = server.chat.authority().map_or("", |authority| authority.as_str());
+    fn unreachable(&self, error: &legacy::Error) -> ApiError {
+        let uri = self.server.as_ref().map(|server| &server.answers);
+        let place = uri.and_then(|uri| uri.authority()).map_or("", |authority| authority.as_str());
         let cause = innermost(error);
         let message = if error.is_connect() {
             format!(
@@ -170,18 +190,52 @@ impl Upstream {
 }
 
 impl Server {
-    fn request(&self, method: Method, uri: &Uri, body: Bytes) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri.clone();
-        let headers: &mut HeaderMap = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
-        if let Some(authorization) = &self.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
+    async fn read(&self, source: &FactSource, facts: &mut Facts, time: Duration) {
+        let Ok(uri) = format!("{}{}", self.root, source.path).parse::<Uri>() else { return };
+        let mut questions = Vec::new();
+        match source.asks {
+            Asks::Once => questions.push((None, client::request(Method::GET, &uri, Bytes::new(), &self.headers))),
+            Asks::Each => {
+                let names: Vec<String> = facts.models.iter().take(MAX_ASKED).map(|model| model.id.clone()).collect();
+                for name in names {
+                    let body = serde_json::json!({ "model": name }).to_string();
+                    questions.push((Some(name), client::request(Method::POST, &uri, body.into(), &self.headers)));
+                }
+            }
         }
-        request
+        for (model, question) in questions {
+            let Some(answer) = self.client.ask(question, time).await.filter(|answer| answer.status == 200) else {
+                continue;
+            };
+            if let Ok(json) = serde_json::from_slice::<Value>(&answer.body) {
+                (source.read)(&json, facts, model.as_deref());
+            }
+        }
     }
+}
+
+/// The key in the header that the server wants it in.
+fn headers(config: &Config, spec: &BackendSpec) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let passes = spec.role == Role::PassThrough;
+    if passes || config.backend_api == BackendApi::Messages {
+        let (name, value) = ANTHROPIC_VERSION;
+        headers.insert(name, value);
+    }
+    let Some(key) = &config.api_key else { return Ok(headers) };
+    let secret = |text: String| {
+        let mut value = HeaderValue::try_from(text)
+            .map_err(|_| Error::new(ErrorKind::Config, "api_key: it holds a character that no header may hold"))?;
+        value.set_sensitive(true);
+        Ok::<_, Error>(value)
+    };
+    if passes || config.backend_api == BackendApi::Messages {
+        headers.insert(X_API_KEY, secret(key.expose().to_owned())?);
+    }
+    if !passes {
+        headers.insert(AUTHORIZATION, secret(format!("Bearer {}", key.expose()))?);
+    }
+    Ok(headers)
 }
 
 /// How long a body may be silent; `None` is for ever.
@@ -205,7 +259,7 @@ pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// The address without a slash at the end, with `/v1` where no path is given.
-fn base_url(url: &str) -> Result<String> {
+pub(super) fn base_url(url: &str) -> Result<String> {
     let trimmed = url.trim().trim_end_matches('/');
     let trimmed = trimmed.strip_suffix("/chat/completions").unwrap_or(trimmed);
     let uri: Uri = trimmed.parse().map_err(|error| bad_url(url, &error))?;

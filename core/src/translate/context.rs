@@ -17,6 +17,12 @@ use crate::wire::{ApiError, JsonText};
 pub struct RequestContext {
     /// The model name that the client asked for; the answer carries it.
     pub model: String,
+    /// The model name that the backend was sent.
+    pub backend_model: String,
+    /// The server has that model, as far as its list was at hand, or the user has named it.
+    pub model_known: bool,
+    /// The most tokens that prompt and answer may have together, if that is known.
+    pub window: Option<u64>,
     /// The backend's registry word.
     pub backend: &'static str,
     /// Makes the ids of the answer.

@@ -21,6 +21,12 @@ pub use backend_error::{
 pub use content::{DocumentText, NoDocuments};
 pub use context::{RequestContext, ToolNames};
 pub use estimate::count_tokens;
-pub use model::is_claude_name;
+pub use model::{LOCAL_MODEL, is_claude_name};
 pub use notes::{Note, NoteKind};
 pub use request::{Options, RequestMeta, Translated, Translator};
+
+// Until the cutter is merged.
+#[cfg(feature = "proxy")]
+pub(crate) fn cut_own_thinking(_: &[u8]) -> Option<Vec<u8>> {
+    None
+}

@@ -1,5 +1,7 @@
 //! Which model name a backend is sent.
 
+use crate::backend::Model;
+
 /// Whether a name is one of Anthropic's, which no local server has.
 ///
 /// Claude Code asks for `claude-opus-5-5`, older names, and cloud forms like
@@ -17,20 +19,38 @@ pub(crate) fn without_window_mark(name: &str) -> &str {
     name.strip_suffix("[1m]").unwrap_or(name)
 }
 
-/// What the backend is asked for: a name of its own as it stands; for a Claude name the configured
+/// What launchers call the server's model where its own name would be taken for one of Anthropic's.
+pub const LOCAL_MODEL: &str = "local";
+
+/// The model that the backend is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chosen<'a> {
+    pub(crate) name: &'a str,
+    /// The server has it, or the user has named it. Otherwise its list of models may tell more.
+    pub(crate) known: bool,
+}
+
+/// A name of the server's own as it has it, whole or by its last part; for a Claude name the configured
 /// model, or the word that means the loaded one, or the first that the server has.
 pub(crate) fn for_backend<'a>(
     asked: &'a str,
     configured: Option<&'a str>,
     loaded: Option<&'a str>,
-    server_has: &'a [String],
-) -> &'a str {
+    server_has: &'a [Model],
+) -> Chosen<'a> {
     let asked = without_window_mark(asked);
-    let own = server_has.iter().any(|id| id == asked);
-    if !asked.is_empty() && (own || !is_claude_name(asked)) {
-        return asked;
+    let own = server_has.iter().find(|model| model.id == asked);
+    if let Some(model) = own.or_else(|| server_has.iter().find(|model| model.short_name() == asked)) {
+        return Chosen { name: &model.id, known: true };
     }
-    configured.or(loaded).or(server_has.first().map(String::as_str)).unwrap_or("default")
+    if configured == Some(asked) || loaded == Some(asked) {
+        return Chosen { name: asked, known: true };
+    }
+    if !asked.is_empty() && asked != LOCAL_MODEL && !is_claude_name(asked) {
+        return Chosen { name: asked, known: false };
+    }
+    let name = configured.or(loaded).or(server_has.first().map(|model| model.id.as_str()));
+    Chosen { name: name.unwrap_or("default"), known: name.is_some() }
 }
 
 #[cfg(test)]
@@ -39,14 +59,16 @@ mod tests {
 
     #[test]
     fn claude_names_never_reach_a_backend() {
-        let list = ["first".to_owned(), "claude-tune".to_owned()];
-        for asked in ["claude-opus-5-5", "claude-sonnet-4-5[1m]", "us.anthropic.claude-x", "Haiku", ""] {
-            assert_eq!(for_backend(asked, Some("qwen3"), Some("loaded"), &list), "qwen3");
+        let list = ["first", "claude-tune", "/models/org/qwen3"].map(Model::named);
+        let for_backend = |asked, configured, loaded, list| for_backend(asked, configured, loaded, list).name;
+        for asked in ["claude-opus-5-5", "claude-sonnet-4-5[1m]", "us.anthropic.claude-x", "Haiku", "local", ""] {
+            assert_eq!(for_backend(asked, Some("mine"), Some("loaded"), &list), "mine");
             assert_eq!(for_backend(asked, None, Some("loaded"), &list), "loaded");
             assert_eq!(for_backend(asked, None, None, &list), "first");
             assert_eq!(for_backend(asked, None, None, &[]), "default");
         }
         assert_eq!(for_backend("qwen3-coder[1m]", Some("other"), None, &[]), "qwen3-coder");
         assert_eq!(for_backend("claude-tune", Some("other"), None, &list), "claude-tune");
+        assert_eq!(for_backend("qwen3", Some("other"), None, &list), "/models/org/qwen3");
     }
 }

@@ -1,7 +1,6 @@
 //! Limits, sampling, reasoning and format of a chat-completions request.
 
 use super::notes::{NoteKind, Notes};
-use super::request::Options;
 use crate::backend::{MaxTokensKey, Quirks, ReasoningParameter};
 use crate::wire::anthropic::MessagesRequest;
 use crate::wire::json::{Object, push_quoted};
@@ -15,8 +14,7 @@ const MEDIUM_BUDGET: u64 = 16_384;
 pub(super) struct Parameters<'p, 'a> {
     pub(super) request: &'p MessagesRequest<'a>,
     pub(super) quirks: &'p Quirks,
-    pub(super) options: &'p Options,
-    /// The most tokens that a retry may ask for.
+    /// The most tokens that may be asked for.
     pub(super) cap: Option<u64>,
 }
 
@@ -56,8 +54,7 @@ impl Parameters<'_, '_> {
 
     fn max_tokens(&self, body: &mut Object<'_>, notes: &mut Notes) -> Option<u64> {
         let asked = self.request.max_tokens?;
-        let limit = [self.options.max_output_tokens, self.cap].into_iter().flatten().min().unwrap_or(u64::MAX);
-        let sent = asked.min(limit).max(1);
+        let sent = asked.min(self.cap.unwrap_or(u64::MAX)).max(1);
         if sent != asked {
             notes.add(NoteKind::Clamped, "max_tokens", format!("{asked} became {sent}"));
         }

@@ -6,13 +6,15 @@ use super::backend_error::RefusedParameter;
 use super::content::{ContentReader, DocumentText, NoDocuments};
 use super::context::RequestContext;
 use super::conversation::Conversation;
-use super::estimate::{TOKENS_PER_IMAGE, tokens_of};
+use super::estimate;
 use super::messages::MessageList;
 use super::model;
 use super::notes::{Note, NoteKind, Notes};
 use super::parameters::Parameters;
 use super::tools::Offered;
-use crate::backend::{BackendSpec, MaxTokensKey, Quirks, ReasoningParameter, ThinkingHistory};
+use crate::backend::{
+    self, BackendSpec, MaxTokensKey, Model, Quirks, ReasoningParameter, ThinkingHistory, ToolChoiceForm,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seed;
 use crate::secret::{Secret, Secrets};
@@ -56,6 +58,12 @@ pub struct Options {
     pub model: Option<String>,
     /// The most tokens that any answer may have.
     pub max_output_tokens: Option<u64>,
+    /// The most tokens that prompt and answer may have together, whatever the server says.
+    pub context_window: Option<u64>,
+    /// Whether tools are sent, whatever is known of the model. By default they are.
+    pub tools: Option<bool>,
+    /// Whether images are sent, whatever is known of the model.
+    pub images: Option<bool>,
     /// Keys that the server knows: masked where it repeats them in an error.
     pub secrets: Vec<Secret>,
 }
@@ -70,7 +78,7 @@ pub struct RequestMeta<'m> {
     /// Makes the ids of the answer.
     pub seed: Seed,
     /// The models that the server says it has, the loaded one first; empty when it has not been asked.
-    pub models: &'m [String],
+    pub models: &'m [Model],
     /// The most tokens that this try may ask for.
     pub max_tokens: Option<u64>,
     /// The text of documents.
@@ -154,8 +162,14 @@ impl Translator {
         }
         let quirks = *lock(&self.quirks);
         let mut notes = Notes::default();
+        let asked = request.model.as_ref().map(|model| model.decode().into_owned()).unwrap_or_default();
+        let loaded = self.spec.quirks.loaded_model;
+        let chosen = model::for_backend(&asked, self.options.model.as_deref(), loaded, meta.models);
+        let facts = backend::find(meta.models, chosen.name);
+        let images =
+            self.options.images.unwrap_or(quirks.images && facts.and_then(|model| model.images) != Some(false));
         let mut reader = ContentReader {
-            images: quirks.images,
+            images,
             keeps_thinking: quirks.thinking_history != ThinkingHistory::Drop,
             noted_thinking: false,
             documents: meta.documents,
@@ -164,24 +178,30 @@ impl Translator {
         let system = system_texts(request.system.take(), &mut reader);
         let conversation = Conversation::read(std::mem::take(&mut request.messages), &mut reader)?;
         let request = &request;
-        let offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);
-        let asked = request.model.as_ref().map(JsonText::decode).unwrap_or_default();
+        let mut offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);
+        if self.options.tools == Some(false) {
+            offered.leave_out(&mut notes);
+        }
+        let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
         let mut out = Vec::with_capacity(meta.size_hint);
         let mut body = Object::begin(&mut out);
-        let loaded = self.spec.quirks.loaded_model;
-        body.plain("model", model::for_backend(&asked, self.options.model.as_deref(), loaded, meta.models));
+        body.plain("model", chosen.name);
         let mut messages = MessageList::begin(body.key("messages"), quirks);
         messages.system(&system);
         messages.conversation(&conversation);
-        let (images, image_bytes) = messages.end();
+        let (image_count, image_bytes) = messages.end();
         if !offered.is_empty() {
             offered.push(body.key("tools"));
             if let Some(choice) = &request.tool_choice {
                 offered.push_choice(choice, &quirks, &mut body, &mut notes);
             }
         }
-        let parameters = Parameters { request, quirks: &quirks, options: &self.options, cap: meta.max_tokens };
+        let raw_estimate = estimate::prompt_tokens(body.written(), image_count, image_bytes);
+        let estimate = lock(&self.sessions).correct(&meta.session, raw_estimate, meta.now);
+        let room = window.map(|window| estimate.room(window));
+        let cap = [self.options.max_output_tokens, meta.max_tokens, room].into_iter().flatten().min();
+        let parameters = Parameters { request, quirks: &quirks, cap };
         let max_tokens = parameters.push(&mut body, &mut notes);
         body.json("stream", if request.stream { "true" } else { "false" });
         if request.stream && quirks.stream_usage {
@@ -189,15 +209,15 @@ impl Translator {
         }
         body.end();
 
-        let text_tokens =
-            if images == 0 { tokens_of(&out) } else { (out.len() as u64).saturating_sub(image_bytes) / 4 };
-        let raw_estimate = text_tokens + images * TOKENS_PER_IMAGE;
         let context = RequestContext {
-            model: asked.into_owned(),
+            backend_model: chosen.name.to_owned(),
+            model_known: chosen.known,
+            window,
+            model: asked,
             backend: self.spec.name,
             seed: meta.seed,
             session: meta.session.clone(),
-            estimated_input_tokens: lock(&self.sessions).correct(&meta.session, raw_estimate, meta.now),
+            estimated_input_tokens: estimate.tokens,
             raw_estimate,
             stream: request.stream,
             show_thinking: request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled")),
@@ -232,7 +252,13 @@ impl Translator {
             }
             RefusedParameter::StreamOptions => quirks.stream_usage = false,
             RefusedParameter::ParallelToolCalls => quirks.parallel_tool_calls = false,
-            RefusedParameter::ToolChoice => quirks.tool_choice = false,
+            RefusedParameter::ToolChoice => {
+                // Servers that take no object mostly take the words.
+                quirks.tool_choice = match quirks.tool_choice {
+                    ToolChoiceForm::Reference => ToolChoiceForm::Words,
+                    _ => ToolChoiceForm::None,
+                };
+            }
             RefusedParameter::ResponseFormat => quirks.response_format = false,
             RefusedParameter::Temperature => quirks.temperature = false,
             RefusedParameter::TopP => quirks.top_p = false,
@@ -240,9 +266,8 @@ impl Translator {
             RefusedParameter::Stop => quirks.max_stop = 0,
             RefusedParameter::MaxTokens => quirks.max_tokens = MaxTokensKey::MaxCompletionTokens,
             RefusedParameter::MaxCompletionTokens => quirks.max_tokens = MaxTokensKey::MaxTokens,
-            RefusedParameter::Images => quirks.images = false,
-            // Tools as text and relaxed schemas are not offered yet.
-            RefusedParameter::Tools | RefusedParameter::ToolSchema => {}
+            // What a model cannot take is known of that model, not of the server: see `RequestMeta::models`.
+            RefusedParameter::Images | RefusedParameter::Tools | RefusedParameter::ToolSchema => {}
         }
         *quirks != before
     }

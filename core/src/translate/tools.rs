@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::context::{ToolNames, backend_name};
 use super::notes::{NoteKind, Notes};
-use crate::backend::Quirks;
+use crate::backend::{Quirks, ToolChoiceForm};
 use crate::wire::JsonText;
 use crate::wire::anthropic::{Tool, ToolChoice};
 use crate::wire::json::Object;
@@ -48,6 +48,15 @@ impl<'t, 'a> Offered<'t, 'a> {
         offered
     }
 
+    /// Offers nothing, because the user has said that this model takes no tools.
+    pub(super) fn leave_out(&mut self, notes: &mut Notes) {
+        if !self.tools.is_empty() {
+            let what = format!("{} tools", self.tools.len());
+            notes.add(NoteKind::Dropped, what, "tools are switched off in the settings");
+            self.tools.clear();
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.tools.is_empty()
     }
@@ -86,11 +95,15 @@ impl<'t, 'a> Offered<'t, 'a> {
         body: &mut Object<'_>,
         notes: &mut Notes,
     ) {
-        if quirks.tool_choice {
+        if quirks.tool_choice != ToolChoiceForm::None {
             match choice.kind.as_escaped() {
                 "auto" => _ = body.plain("tool_choice", "auto"),
                 "any" => _ = body.plain("tool_choice", "required"),
                 "none" => _ = body.plain("tool_choice", "none"),
+                "tool" if quirks.tool_choice == ToolChoiceForm::Words => {
+                    notes.add(NoteKind::Replaced, "tool_choice", "the backend takes no name; sent as required");
+                    body.plain("tool_choice", "required");
+                }
                 "tool" => self.push_named(choice.name.as_ref(), body, notes),
                 other => notes.add(NoteKind::Dropped, "tool_choice", format!("{other:?} is not known")),
             }

@@ -212,6 +212,11 @@ impl<'o> Object<'o> {
         Object { out, first: true }
     }
 
+    /// All that is in the buffer so far.
+    pub(crate) fn written(&self) -> &[u8] {
+        self.out
+    }
+
     /// Writes the key; the caller writes the value to the buffer that comes back.
     pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
         if !self.first {

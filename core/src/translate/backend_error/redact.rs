@@ -8,6 +8,17 @@ const MASK: &str = "[redacted]";
 
 /// The text with everything that looks like a credential replaced by `[redacted]`.
 pub(super) fn redact(text: &str) -> String {
+    replaced(text, &|word| looks_like_key(word) || is_opaque(word))
+}
+
+/// The same for bodies of requests and answers, in which long runs of letters and digits are images, hashes
+/// and source code more often than keys: these stay.
+#[cfg(feature = "proxy")]
+pub(crate) fn redact_body(text: &str) -> String {
+    replaced(text, &looks_like_key)
+}
+
+fn replaced(text: &str, looks_secret: &dyn Fn(&str) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     // Set after a word such as "Bearer": the next word is the secret.
     let mut next_is_secret = false;
@@ -21,7 +32,7 @@ pub(super) fn redact(text: &str) -> String {
             out.push_str(end);
             continue;
         }
-        let secret = looks_like_key(word) || (next_is_secret && may_be_secret(word));
+        let secret = looks_secret(word) || (next_is_secret && may_be_secret(word));
         // A name keeps announcing the secret over "=", ":" and quotes, not over other words.
         next_is_secret = announces(word) && !end.starts_with(',');
         out.push_str(if secret { MASK } else { word });
@@ -68,19 +79,21 @@ fn may_be_secret(word: &str) -> bool {
             || word.len() >= MIN_BARE_CHARS)
 }
 
+/// Begins as keys of known services do.
 fn looks_like_key(word: &str) -> bool {
     let word = word.trim_end_matches(['.', '!']);
-    let known =
-        PREFIXES.iter().any(|prefix| word.strip_prefix(prefix).is_some_and(|rest| rest.len() >= MIN_KEY_REST_CHARS));
-    // Long unbroken runs of letters and digits mixed are keys or hashes; neither is worth showing.
-    // Names of models are broken up by dots and dashes.
-    let mixed = word.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|run| {
+    PREFIXES.iter().any(|prefix| word.strip_prefix(prefix).is_some_and(|rest| rest.len() >= MIN_KEY_REST_CHARS))
+}
+
+/// Long unbroken runs of letters and digits mixed are keys or hashes; neither is worth showing in an error.
+/// Names of models are broken up by dots and dashes.
+fn is_opaque(word: &str) -> bool {
+    word.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|run| {
         run.len() >= MIN_OPAQUE_CHARS
             && run.chars().filter(char::is_ascii_digit).count() >= 4
             && run.chars().any(|c| c.is_ascii_lowercase())
             && run.chars().any(|c| c.is_ascii_uppercase())
-    });
-    known || mixed
+    })
 }
 
 /// `https://user:password@host` keeps only the host.

@@ -1,0 +1,78 @@
+//! How servers are told apart by what they answer to harmless questions.
+//!
+//! A server that only listens on a known port may be anything. It gets a prompt only after its answers
+//! have shown what it is.
+
+use serde_json::Value;
+
+/// One thing that a kind of server shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sign {
+    /// What is asked for with GET, below the server's root.
+    pub path: &'static str,
+    /// What the answer looks like.
+    pub look: Look,
+}
+
+/// What an answer looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Look {
+    /// This text, and nothing else.
+    Text(&'static str),
+    /// A JSON object with these keys.
+    Keys(&'static [&'static str]),
+    /// A JSON object in which this key has this text.
+    Field(&'static str, &'static str),
+    /// Its `server` header begins with this.
+    Server(&'static str),
+    /// A list in OpenAI's shape whose entries have this key; an empty list counts.
+    Entries(&'static str),
+    /// A list of models in OpenAI's shape, of which each names this owner; at least one.
+    OwnedBy(&'static str),
+    /// A list of models in OpenAI's shape, or nothing at all.
+    ListOrNothing,
+}
+
+/// An answer to one of the questions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sighting<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `server` header.
+    pub server: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl Sign {
+    pub(super) const fn new(path: &'static str, look: Look) -> Self {
+        Sign { path, look }
+    }
+
+    /// Whether the answer shows it.
+    pub fn holds(&self, answer: &Sighting<'_>) -> bool {
+        if answer.status != 200 {
+            return false;
+        }
+        let json = || serde_json::from_slice::<Value>(answer.body).ok();
+        let entries = || {
+            let list = json()?;
+            let is_list = list.get("object").and_then(Value::as_str) == Some("list");
+            list.get("data").and_then(Value::as_array).filter(|_| is_list).cloned()
+        };
+        match self.look {
+            Look::Text(text) => answer.body.trim_ascii() == text.as_bytes(),
+            Look::Keys(keys) => json().is_some_and(|json| keys.iter().all(|key| json.get(key).is_some())),
+            Look::Field(key, text) => json().is_some_and(|json| json.get(key).and_then(Value::as_str) == Some(text)),
+            Look::Server(prefix) => answer.server.is_some_and(|server| server.starts_with(prefix)),
+            Look::Entries(key) => entries().is_some_and(|entries| entries.iter().all(|entry| entry.get(key).is_some())),
+            Look::OwnedBy(owner) => entries().is_some_and(|entries| {
+                let owned = |entry: &Value| entry.get("owned_by").and_then(Value::as_str) == Some(owner);
+                !entries.is_empty() && entries.iter().all(owned)
+            }),
+            Look::ListOrNothing => answer.body.is_empty() || entries().is_some(),
+        }
+    }
+}

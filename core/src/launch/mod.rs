@@ -1,0 +1,9 @@
+//! How Claude Code is started for this proxy: its environment and arguments, as values.
+//!
+//! Nothing is spawned here; that is for the program, which owns the terminal and the signals.
+
+mod command;
+mod settings;
+
+pub use command::{Launch, PLACEHOLDER_TOKEN};
+pub use settings::{Override, chooses_mode, files, overrides};

@@ -1,0 +1,177 @@
+//! The backend that requests go to now. A running proxy can be given another.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::config::{AUTO, BackendApi, Config, Switch};
+use super::discover::{Found, discover};
+use super::models::Catalog;
+use super::upstream::Upstream;
+use super::warnings::Warnings;
+use crate::backend::{self, BackendSpec};
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::{Secret, Secrets};
+use crate::translate::{Options, Translator};
+
+/// Which backend a proxy is to use. Read from JSON by the same rules as [`Config`].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct BackendChoice {
+    /// The kind of server: a word of the backend registry.
+    pub backend: String,
+    /// Where it is; by default where its kind usually listens.
+    pub backend_url: Option<String>,
+    /// Which of its interfaces is used.
+    pub backend_api: BackendApi,
+    /// Its key. That of the backend before is never sent to it.
+    pub api_key: Option<Secret>,
+    /// Its model for requests that ask for a Claude model.
+    pub model: Option<String>,
+    /// The most tokens that prompt and answer may have together.
+    pub context_window: Option<u64>,
+    /// Whether tools are sent.
+    pub tools: Switch,
+    /// Whether images are sent.
+    pub images: Switch,
+}
+
+impl BackendChoice {
+    /// The backend of this kind, at its usual address.
+    pub fn new(backend: impl Into<String>) -> Self {
+        BackendChoice { backend: backend.into(), ..BackendChoice::default() }
+    }
+
+    /// The settings of a proxy with this backend instead of its own.
+    fn apply(self, config: &Config) -> Config {
+        let BackendChoice { backend, backend_url, backend_api, api_key, model, context_window, tools, images } = self;
+        Config { backend, backend_url, backend_api, api_key, model, context_window, tools, images, ..config.clone() }
+    }
+}
+
+/// The backend of a running proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BackendInfo {
+    /// Its word in the registry.
+    pub kind: &'static str,
+    /// Where it is, `/v1` included; `None` for the demo.
+    pub url: Option<String>,
+    /// The model for requests that ask for a Claude model, if one was named.
+    pub model: Option<String>,
+    /// It was found by looking, not named.
+    pub found: bool,
+}
+
+/// A backend in use: requests hold on to it until they end.
+#[derive(Debug)]
+pub(super) struct Active {
+    pub(super) spec: BackendSpec,
+    pub(super) info: BackendInfo,
+    pub(super) translator: Translator,
+    pub(super) upstream: Upstream,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) warnings: Warnings,
+    pub(super) has_key: bool,
+    /// Keys that nothing may repeat.
+    pub(super) secrets: Secrets,
+    /// Questions to the server that nobody waits for; they end with the backend.
+    asking: std::sync::Mutex<JoinSet<()>>,
+    runtime: Handle,
+}
+
+impl Active {
+    /// The backend that the settings name, or else the best that is found, or else the demo.
+    pub(super) async fn start(config: &Config) -> Result<Arc<Active>> {
+        let runtime = &Handle::current();
+        if config.backend != AUTO {
+            return Active::new(config, false, runtime);
+        }
+        let found = discover().await;
+        for Found { spec, url } in &found {
+            tracing::info!(backend = spec.name, url, "found a server");
+        }
+        match found.first() {
+            Some(Found { spec, url }) => {
+                let url = Some((*url).to_owned());
+                Active::new(
+                    &Config { backend: spec.name.to_owned(), backend_url: url, ..config.clone() },
+                    true,
+                    runtime,
+                )
+            }
+            None => {
+                tracing::warn!("no server of a known kind listens at its usual address: answering with the demo");
+                Active::new(&Config { backend: "demo".to_owned(), ..config.clone() }, true, runtime)
+            }
+        }
+    }
+
+    /// Another backend for a proxy with these settings.
+    pub(super) fn other(config: &Config, choice: BackendChoice, runtime: &Handle) -> Result<Arc<Active>> {
+        Active::new(&choice.apply(config), false, runtime)
+    }
+
+    fn new(config: &Config, found: bool, runtime: &Handle) -> Result<Arc<Active>> {
+        config.validate()?;
+        let spec = *backend::by_name(&config.backend)?;
+        if config.backend_api == BackendApi::Messages && !spec.native_messages {
+            let message = format!("backend_api: {} has no Messages API of its own; leave it at chat", spec.name);
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        let secrets: Vec<Secret> = [&config.api_key, &config.inbound_token].into_iter().flatten().cloned().collect();
+        let options = Options {
+            model: config.model.clone(),
+            max_output_tokens: config.max_output_tokens,
+            context_window: config.context_window,
+            tools: config.tools.choice(),
+            images: config.images.choice(),
+            secrets: secrets.clone(),
+        };
+        let upstream = Upstream::new(config, &spec)?;
+        let url = upstream.server().map(|server| server.base.clone());
+        let info = BackendInfo { kind: spec.name, url, model: config.model.clone(), found };
+        let differences = spec.quirks.differences();
+        if !differences.is_empty() {
+            tracing::info!(backend = spec.name, "differs from OpenAI's reference: {}", differences.join("; "));
+        }
+        Ok(Arc::new(Active {
+            translator: Translator::new(spec, options),
+            catalog: Arc::new(Catalog::new(config.model.clone(), &spec)),
+            warnings: Warnings::default(),
+            has_key: config.api_key.is_some(),
+            secrets: Secrets::new(secrets),
+            asking: std::sync::Mutex::default(),
+            runtime: runtime.clone(),
+            spec,
+            info,
+            upstream,
+        }))
+    }
+
+    /// Asks the server of its models while nobody waits for it, if what is known is old.
+    pub(super) fn refresh(self: &Arc<Self>) {
+        if !self.catalog.is_stale() {
+            return;
+        }
+        let mut asking = self.asking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        while asking.try_join_next().is_some() {}
+        if asking.is_empty() {
+            // Held weakly: the questions must not keep a backend that is no longer in use.
+            let active = Arc::downgrade(self);
+            asking.spawn_on(
+                async move {
+                    let Some(active) = active.upgrade() else { return };
+                    match active.catalog.ask(&active.upstream).await {
+                        Ok(models) => active.warnings.look_at(&active.spec, &models),
+                        Err(error) => tracing::debug!("{}", error.message),
+                    }
+                },
+                &self.runtime,
+            );
+        }
+    }
+}

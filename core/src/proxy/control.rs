@@ -1,0 +1,91 @@
+//! The control endpoint: what a running proxy tells its owner, and how it is given another backend.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyper::body::Incoming;
+use hyper::header::HeaderName;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Response, StatusCode};
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+
+use super::reply::{self, ReplyBody};
+use super::{BackendChoice, Proxy, body};
+use crate::wire::{ApiError, ErrorType};
+
+/// The header that carries the control token.
+pub(super) const CONTROL: HeaderName = HeaderName::from_static("x-anyclaude-control");
+
+/// Where the control endpoint is.
+pub(super) const PREFIX: &str = "/anyclaude/";
+
+/// A choice of backend is small.
+const MAX_CHOICE: usize = 64 << 10;
+
+/// Lets the owner in, who can read the run file.
+#[derive(Debug)]
+pub(super) struct Control {
+    token: String,
+    begun: Instant,
+}
+
+impl Control {
+    pub(super) fn new() -> Self {
+        let mut bytes = [0_u8; 32];
+        // Without the system's randomness there is no token, and nobody gets in.
+        let token = match getrandom::fill(&mut bytes) {
+            Ok(()) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+            Err(_) => String::new(),
+        };
+        Control { token, begun: Instant::now() }
+    }
+
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Whether a request shows the token.
+    pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
+        let given = headers.get(CONTROL).map_or(&[] as &[u8], |value| value.as_bytes());
+        !self.token.is_empty() && bool::from(self.token.as_bytes().ct_eq(given))
+    }
+}
+
+/// Answers requests below [`PREFIX`].
+pub(super) async fn answer(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming) -> Result<Response<ReplyBody>, ApiError> {
+    if !proxy.control.admits(&parts.headers) {
+        let message = "the control token is missing or wrong; it stands in the run file of this proxy";
+        return Err(ApiError::new(403, ErrorType::Permission, message));
+    }
+    let answer = match (&parts.method, parts.uri.path().strip_prefix(PREFIX)) {
+        (&Method::GET, Some("status")) => status(proxy).await,
+        (&Method::POST, Some("backend")) => {
+            let body = body::read(&parts.headers, body, MAX_CHOICE, proxy.config.body_timeout).await?;
+            let choice: BackendChoice = serde_json::from_slice(&body)
+                .map_err(|error| ApiError::invalid_request(format!("backend choice: {error}")))?;
+            let info = proxy.set_backend(choice).map_err(|error| ApiError::invalid_request(error.message()))?;
+            json!({ "backend": info })
+        }
+        _ => {
+            let message = "no such control endpoint; there are GET /anyclaude/status and POST /anyclaude/backend";
+            return Err(ApiError::of(ErrorType::NotFound, message));
+        }
+    };
+    Ok(reply::json(StatusCode::OK, answer.to_string()))
+}
+
+async fn status(proxy: &Arc<Proxy>) -> Value {
+    let active = proxy.active();
+    let models = active.catalog.list(&active.upstream).await;
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": proxy.control.begun.elapsed().as_secs(),
+        "debug": proxy.config.debug,
+        "backend": active.info,
+        "reachable": models.is_ok(),
+        "models": models.unwrap_or_default().to_vec(),
+        "warnings": active.warnings.list(),
+        "stats": proxy.counters.snapshot(),
+    })
+}

@@ -1,0 +1,186 @@
+//! Counts, logs and traces one request, also when the client goes away and everything is dropped.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hyper::http::request::Parts;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::active::Active;
+use super::stats::Counters;
+use super::trace::Trace;
+use super::{Config, Proxy};
+use crate::ids::Seed;
+use crate::session::{Timestamp, TurnRecord};
+use crate::translate::{Note, RequestContext};
+use crate::wire::ApiError;
+
+/// The stages of a request, in their order; what each took is told at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The body is there.
+    Read,
+    /// It is translated.
+    Translate,
+    /// The backend has accepted it.
+    Send,
+    /// The model has said something.
+    FirstToken,
+}
+
+impl Stage {
+    fn as_str(self) -> &'static str {
+        match self {
+            Stage::Read => "read",
+            Stage::Translate => "translate",
+            Stage::Send => "send",
+            Stage::FirstToken => "first_token",
+        }
+    }
+}
+
+/// What is kept of a request until it ends.
+pub(super) struct Tally {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) active: Arc<Active>,
+    pub(super) context: RequestContext,
+    pub(super) notes: Vec<Note>,
+    pub(super) trace: Option<Box<Trace>>,
+    seed: Seed,
+    begun: Instant,
+    stages: Vec<(Stage, Duration)>,
+    /// How it ended; told to the trace when the last byte has gone to the client.
+    outcome: Option<Value>,
+}
+
+impl Tally {
+    pub(super) fn begin(proxy: &Arc<Proxy>, active: &Arc<Active>, parts: &Parts, seed: Seed) -> Self {
+        Counters::add(&proxy.counters.requests, 1);
+        let trace = proxy.traces.as_ref().map(|traces| Box::new(traces.begin(&seed.request_id(), &parts.headers)));
+        Tally {
+            proxy: Arc::clone(proxy),
+            active: Arc::clone(active),
+            context: RequestContext::default(),
+            notes: Vec::new(),
+            trace,
+            seed,
+            begun: Instant::now(),
+            stages: Vec::new(),
+            outcome: None,
+        }
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.proxy.config
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// A stage is over.
+    pub(super) fn reached(&mut self, stage: Stage) {
+        if self.stages.iter().all(|(reached, _)| *reached != stage) {
+            self.stages.push((stage, self.begun.elapsed()));
+        }
+    }
+
+    /// The answer has ended, well or badly.
+    pub(super) fn end(&mut self, turn: &TurnRecord, failure: Option<&ApiError>) {
+        if let Some(error) = failure {
+            return self.fail(error);
+        }
+        let counters = &self.proxy.counters;
+        Counters::add(&counters.input_tokens, turn.input_tokens);
+        Counters::add(&counters.cache_read_input_tokens, turn.cache_read_input_tokens);
+        Counters::add(&counters.output_tokens, turn.output_tokens);
+        self.active.translator.record(&self.context.session, turn, now());
+        self.active.warnings.look_at_turn(&self.context, turn);
+        tracing::info!(
+            request_id = self.seed.request_id(),
+            model = self.context.model,
+            stop_reason = turn.stop_reason,
+            input_tokens = turn.input_tokens,
+            cached_tokens = turn.cache_read_input_tokens,
+            output_tokens = turn.output_tokens,
+            first_token_ms = self.millis_of(Stage::FirstToken),
+            ms = millis(self.begun.elapsed()),
+            "answered"
+        );
+        for note in &self.notes {
+            tracing::debug!(request_id = self.seed.request_id(), "{note}");
+        }
+        self.outcome = Some(json!({
+            "status": 200, "stop_reason": turn.stop_reason, "input_tokens": turn.input_tokens,
+            "cache_read_input_tokens": turn.cache_read_input_tokens, "output_tokens": turn.output_tokens,
+            "counted_by_the_server": turn.exact_usage,
+        }));
+    }
+
+    /// An answer that passed through has ended; nothing was counted.
+    pub(super) fn passed(&mut self, status: u16) {
+        if status >= 400 {
+            Counters::add(&self.proxy.counters.errors, 1);
+        }
+        tracing::info!(
+            request_id = self.seed.request_id(),
+            status,
+            ms = millis(self.begun.elapsed()),
+            "passed through"
+        );
+        self.outcome = Some(json!({ "status": status }));
+    }
+
+    pub(super) fn fail(&mut self, error: &ApiError) {
+        Counters::add(&self.proxy.counters.errors, 1);
+        let notes: Vec<String> = self.notes.iter().map(Note::to_string).collect();
+        tracing::warn!(
+            request_id = self.seed.request_id(),
+            model = self.context.model,
+            status = error.status,
+            kind = error.kind.as_str(),
+            ms = millis(self.begun.elapsed()),
+            notes = notes.join("; "),
+            "failed: {}",
+            self.active.secrets.mask(&error.message)
+        );
+        self.outcome = Some(json!({"status": error.status, "error": error.kind.as_str(), "message": error.message}));
+    }
+
+    fn millis_of(&self, stage: Stage) -> Option<u64> {
+        self.stages.iter().find(|(reached, _)| *reached == stage).map(|(_, at)| millis(*at))
+    }
+
+    fn close_trace(&mut self) {
+        let Some(mut trace) = self.trace.take() else { return };
+        let micros = |at: Duration| at.as_micros() as f64 / 1000.0;
+        let mut timing: Map<String, Value> =
+            self.stages.iter().map(|(stage, at)| (stage.as_str().to_owned(), micros(*at).into())).collect();
+        timing.insert("end".to_owned(), micros(self.begun.elapsed()).into());
+        let outcome = self.outcome.take().unwrap_or_else(|| json!({"cancelled": true}));
+        trace.end(&outcome, &Value::Object(timing));
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        Counters::add(&self.proxy.counters.ended, 1);
+        if self.outcome.is_none() {
+            Counters::add(&self.proxy.counters.cancelled, 1);
+            let ms = millis(self.begun.elapsed());
+            tracing::info!(request_id = self.seed.request_id(), ms, "the client went away");
+        }
+        self.close_trace();
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The time, for the pure half.
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(millis(since))
+}

@@ -1,0 +1,225 @@
+//! Trace files: one for each request, for people and for `anyclaude trace`.
+//!
+//! JSON lines in the order of the pipeline. Keys and tokens never get in: known ones are masked by value,
+//! headers that carry them whole, and everything that looks like one by its shape. A thread of its own
+//! writes, so that no request waits for the disk; what it cannot keep up with is left out and counted.
+
+mod file;
+mod redact;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+
+use hyper::HeaderMap;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::secret::{Secret, Secrets};
+use crate::translate::Note;
+use file::Message;
+
+/// Records that may wait for the disk.
+const MAX_WAITING: usize = 1024;
+
+/// Stream bytes that are joined into one record below level 3.
+const JOINED: usize = 8 << 10;
+
+/// The longest line of a stream that is held until it ends. Longer ones are cut in two records.
+const MAX_LINE: usize = 256 << 10;
+
+/// Where traces go.
+#[derive(Debug)]
+pub(super) struct Traces {
+    sender: SyncSender<Message>,
+    secrets: Vec<Secret>,
+    /// Every event is a record of its own.
+    each_event: bool,
+    number: AtomicU64,
+    lost: Arc<AtomicU64>,
+}
+
+impl Traces {
+    /// Opens the folder and removes what is old, where the settings ask for traces.
+    pub(super) fn start(config: &Config) -> Result<Option<Traces>> {
+        if config.debug < 2 {
+            return Ok(None);
+        }
+        let folder = config.home_dir()?.join("traces");
+        let keeper =
+            file::Keeper::open(folder.clone(), config.trace_max_bytes, config.trace_max_age).map_err(|error| {
+                let message =
+                    format!("home: no traces can be written to {}: {error}; choose another folder", folder.display());
+                Error::new(ErrorKind::Io, message).with_source(error)
+            })?;
+        let (sender, receiver) = sync_channel(MAX_WAITING);
+        let writer = std::thread::Builder::new().name("anyclaude-traces".to_owned());
+        writer.spawn(move || keeper.run(&receiver)).map_err(|error| {
+            Error::new(ErrorKind::Io, format!("the thread for traces cannot start: {error}")).with_source(error)
+        })?;
+        Ok(Some(Traces {
+            sender,
+            secrets: [&config.api_key, &config.inbound_token].into_iter().flatten().cloned().collect(),
+            each_event: config.debug >= 3,
+            number: AtomicU64::new(0),
+            lost: Arc::default(),
+        }))
+    }
+
+    /// Begins the trace of a request. What its client sent as a key is masked from here on.
+    pub(super) fn begin(&self, request_id: &str, headers: &HeaderMap) -> Trace {
+        let secrets = self.secrets.iter().cloned().chain(redact::credentials(headers));
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let trace = Trace {
+            sender: self.sender.clone(),
+            number,
+            begun: Instant::now(),
+            secrets: Secrets::new(secrets),
+            each_event: self.each_event,
+            backend: Lines::new("backend"),
+            client: Lines::new("client"),
+            lost: Arc::clone(&self.lost),
+        };
+        trace.send(Message::Begin { number, request_id: request_id.to_owned() });
+        trace
+    }
+}
+
+/// The trace of one request.
+#[derive(Debug)]
+pub(super) struct Trace {
+    sender: SyncSender<Message>,
+    number: u64,
+    begun: Instant,
+    secrets: Secrets,
+    each_event: bool,
+    backend: Lines,
+    client: Lines,
+    lost: Arc<AtomicU64>,
+}
+
+/// Bytes of a stream that wait for the end of their line, so that no secret is cut in two.
+#[derive(Debug)]
+struct Lines {
+    stage: &'static str,
+    waiting: Vec<u8>,
+}
+
+impl Lines {
+    fn new(stage: &'static str) -> Self {
+        Lines { stage, waiting: Vec::new() }
+    }
+
+    /// Adds bytes; gives what is to be written.
+    fn push(&mut self, bytes: &[u8], at_once: bool) -> Option<Vec<u8>> {
+        self.waiting.extend_from_slice(bytes);
+        let end = memchr::memrchr(b'\n', &self.waiting).map_or(0, |at| at + 1);
+        let whole = if self.waiting.len() > MAX_LINE { self.waiting.len() } else { end };
+        if whole == 0 || (whole < JOINED && !at_once) {
+            return None;
+        }
+        let rest = self.waiting.split_off(whole);
+        Some(std::mem::replace(&mut self.waiting, rest))
+    }
+}
+
+impl Trace {
+    /// The request as the client sent it.
+    pub(super) fn request(&self, method: &str, path: &str, headers: &HeaderMap, body: &[u8]) {
+        self.record(
+            "request",
+            json!({
+                "method": method, "path": redact::text(&self.secrets, path),
+                "headers": redact::headers(&self.secrets, headers), "body": self.body(body),
+            }),
+        );
+    }
+
+    /// The request as the backend is sent it, and what was dropped or changed on the way.
+    pub(super) fn translated(&self, backend: &str, url: Option<&str>, body: &[u8], notes: &[Note]) {
+        let url = url.map(|url| redact::text(&self.secrets, url));
+        self.record("translated", json!({"backend": backend, "url": url, "body": self.body(body)}));
+        for note in notes {
+            self.record("note", json!({"note": redact::text(&self.secrets, &note.to_string())}));
+        }
+    }
+
+    /// The head of the backend's answer.
+    pub(super) fn response(&self, status: u16, headers: &HeaderMap) {
+        self.record("response", json!({"status": status, "headers": redact::headers(&self.secrets, headers)}));
+    }
+
+    /// Bytes of the backend's answer, as they come.
+    pub(super) fn backend(&mut self, bytes: &[u8]) {
+        let written = self.backend.push(bytes, self.each_event);
+        self.stream("backend", written);
+    }
+
+    /// Bytes of the client's answer, as they go.
+    pub(super) fn client(&mut self, bytes: &[u8]) {
+        let written = self.client.push(bytes, self.each_event);
+        self.stream("client", written);
+    }
+
+    /// How the request ended, and how long its stages took in milliseconds.
+    pub(super) fn end(&mut self, outcome: &Value, timing: &Value) {
+        for lines in [&mut self.backend, &mut self.client] {
+            let rest = std::mem::take(&mut lines.waiting);
+            let stage = lines.stage;
+            let rest = (!rest.is_empty()).then(|| redact::text(&self.secrets, &String::from_utf8_lossy(&rest)));
+            if let Some(data) = rest {
+                send_record(&self.sender, &self.lost, self.number, self.begun, stage, json!({ "data": data }));
+            }
+        }
+        self.record("timing", timing.clone());
+        let lost = self.lost.swap(0, Ordering::Relaxed);
+        let mut outcome = outcome.clone();
+        if let (Some(object), 1..) = (outcome.as_object_mut(), lost) {
+            object.insert("records_lost".to_owned(), lost.into());
+        }
+        let words = redact::text(&self.secrets, &outcome.to_string());
+        self.record("outcome", serde_json::from_str(&words).unwrap_or(Value::String(words)));
+        self.send(Message::End { number: self.number });
+    }
+
+    fn stream(&self, stage: &'static str, bytes: Option<Vec<u8>>) {
+        if let Some(bytes) = bytes {
+            let data = redact::text(&self.secrets, &String::from_utf8_lossy(&bytes));
+            self.record(stage, json!({ "data": data }));
+        }
+    }
+
+    /// A body as JSON where it is JSON, else as text.
+    fn body(&self, body: &[u8]) -> Value {
+        let text = redact::text(&self.secrets, &String::from_utf8_lossy(body));
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+
+    fn record(&self, stage: &'static str, fields: Value) {
+        send_record(&self.sender, &self.lost, self.number, self.begun, stage, fields);
+    }
+
+    fn send(&self, message: Message) {
+        send(&self.sender, &self.lost, message);
+    }
+}
+
+fn send_record(
+    sender: &SyncSender<Message>,
+    lost: &AtomicU64,
+    number: u64,
+    begun: Instant,
+    stage: &'static str,
+    fields: Value,
+) {
+    let ms = begun.elapsed().as_micros() as f64 / 1000.0;
+    send(sender, lost, Message::Record { number, ms, stage, fields });
+}
+
+fn send(sender: &SyncSender<Message>, lost: &AtomicU64, message: Message) {
+    if let Err(TrySendError::Full(_)) = sender.try_send(message) {
+        lost.fetch_add(1, Ordering::Relaxed);
+    }
+}
