@@ -2,7 +2,12 @@
 
 mod args;
 mod commands;
+mod control;
+mod failure;
+mod log;
 mod output;
+mod runtime;
+mod settings;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -11,7 +16,8 @@ use clap::Parser;
 
 /// Runs the command line; the first argument is the program's name.
 ///
-/// Exit codes: 0 for success, 1 for a failure, 2 for arguments that make no sense.
+/// Exit codes: 0 for success, 1 for a failure, 2 for arguments or settings that make no sense; that of Claude
+/// Code where it was launched.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args = match args::Args::try_parse_from(args) {
         Ok(args) => args,
@@ -21,16 +27,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
         }
     };
-    let result = match args.command.unwrap_or_default() {
-        args::Command::Serve(serve) => commands::serve::run(&serve),
-        args::Command::Translate(file) => commands::convert::translate(&file),
-        args::Command::Stream(file) => commands::convert::stream(&file),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::error(&error);
-            ExitCode::FAILURE
+    match commands::run(args) {
+        Ok(code) => code,
+        Err(failure) => {
+            if !failure.is_told() {
+                output::error(&failure);
+            }
+            ExitCode::from(failure.code)
         }
     }
 }

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use anyclaude_core::{Options, RequestContext, RequestMeta, StreamConverter, Translator, backend};
 
-use super::Failure;
 use crate::args::Convert;
+use crate::failure::Failure;
 use crate::output;
 
 /// Prints the body that the backend would be sent; what was dropped goes to standard error.

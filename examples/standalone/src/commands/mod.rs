@@ -1,28 +1,44 @@
 //! One file a command.
 
-pub(crate) mod convert;
-pub(crate) mod serve;
+mod backend;
+mod claude;
+mod config;
+mod convert;
+mod doctor;
+mod live;
+mod models;
+mod serve;
+mod status;
+mod switch;
+mod trace;
 
-use std::fmt;
+use std::process::ExitCode;
 
-/// Why a command failed: a sentence.
-#[derive(Debug)]
-pub(crate) struct Failure(String);
+use crate::args::{Args, Command, ConfigCommand, TraceCommand};
+use crate::failure::Failure;
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Failure(error.to_string())
-    }
-}
-
-impl Failure {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Failure(message.into())
-    }
+/// Runs what the arguments say.
+pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
+    let Some(command) = args.command else { return claude::launch_or_serve(&args.proxy) };
+    match command {
+        Command::Serve(proxy) => serve::run(&proxy),
+        Command::Claude(launch) => return claude::run(&launch),
+        Command::Use(choice) => switch::run(&choice),
+        Command::Status(output) => status::run(output),
+        Command::Models(look) => models::run(&look),
+        Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Config(config) => match config.command {
+            ConfigCommand::Check(look) => config::check(&look),
+            ConfigCommand::Show(look) => config::show(&look),
+            ConfigCommand::Schema(_) => config::schema(),
+        },
+        Command::Trace(trace) => match trace.command {
+            TraceCommand::List(look) => trace::list(&look),
+            TraceCommand::Show(file) => trace::show(&file),
+            TraceCommand::Replay(replay) => trace::replay(&replay),
+        },
+        Command::Translate(file) => convert::translate(&file),
+        Command::Stream(file) => convert::stream(&file),
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,50 @@
+//! Running proxies: those whose run files are true.
+
+use std::time::Duration;
+
+use anyclaude_core::Config;
+use anyclaude_core::proxy::{RunFile, running};
+use serde_json::Value;
+use ureq::Agent;
+
+use crate::failure::Failure;
+
+/// How long a proxy may take to answer its owner.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running proxy and what it says of itself.
+pub(crate) struct Running {
+    pub(crate) file: RunFile,
+    pub(crate) status: Value,
+}
+
+/// The proxies that run. A run file whose proxy does not answer to its token is stale, and ignored.
+pub(crate) fn proxies(config: &Config) -> Result<Vec<Running>, Failure> {
+    let files = running(config)?;
+    Ok(files.into_iter().filter_map(|file| Some(Running { status: status(&file)?, file })).collect())
+}
+
+fn status(file: &RunFile) -> Option<Value> {
+    let url = format!("{}/anyclaude/status", file.url);
+    let mut answer = agent().get(url).header("x-anyclaude-control", &file.token).call().ok()?;
+    answer.status().is_success().then(|| answer.body_mut().read_json().ok())?
+}
+
+/// Gives a proxy another backend.
+pub(crate) fn switch(file: &RunFile, choice: &Value) -> Result<Value, Failure> {
+    let url = format!("{}/anyclaude/backend", file.url);
+    let answer = agent().post(url).header("x-anyclaude-control", &file.token).send_json(choice);
+    let mut answer = answer.map_err(|error| Failure::new(format!("{}: {error}", file.url)))?;
+    let said: Value = answer.body_mut().read_json().unwrap_or_default();
+    if answer.status().is_success() {
+        return Ok(said);
+    }
+    let message = said.pointer("/error/message").and_then(Value::as_str).unwrap_or("the proxy refused");
+    Err(Failure::settings(message))
+}
+
+fn agent() -> Agent {
+    // The proxy is on this machine: no proxy variables, and no status that is an error by itself.
+    let config = Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).http_status_as_error(false);
+    config.build().into()
+}
