@@ -69,8 +69,8 @@ pub use session::{MAX_SESSIONS, SessionKey, Timestamp, ToolCallRecord, TurnRecor
 pub use stream::{Progress, StreamConverter};
 pub use translate::{
     BackendFailure, DocumentText, NoDocuments, Note, NoteKind, Options, RefusedParameter, RequestContext, RequestMeta,
-    StreamFailure, ToolNames, Translated, Translator, classify, classify_stream_error, count_tokens, is_claude_name,
-    refused_parameter,
+    StreamFailure, ToolNames, Translated, Translator, classify, classify_stream_error, count_tokens, cut_own_thinking,
+    is_claude_name, refused_parameter,
 };
 
 /// The README's examples are tests.

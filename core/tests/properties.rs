@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use anyclaude_core::wire::ApiError;
-use anyclaude_core::{Options, RequestContext, RequestMeta, StreamConverter, Translator, backend};
+use anyclaude_core::{
+    Options, RequestContext, RequestMeta, SIGNATURE, StreamConverter, Translator, backend, cut_own_thinking,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -157,6 +159,42 @@ proptest! {
         let block = json!([{"type": "text", "text": words, "cache_control": {"type": "ephemeral"}}]);
         let blocks = json!({"model": "m", "max_tokens": 1, "system": block, "messages": [{"content": block, "role": "user"}]});
         prop_assert_eq!(translate("openai", &plain), translate("openai", &blocks));
+    }
+}
+
+/// A content block, and whether it is thinking of this library's.
+fn any_block() -> impl Strategy<Value = (Value, bool)> {
+    let own = |tail: &str| json!({"type": "thinking", "thinking": "x", "signature": format!("{SIGNATURE}{tail}")});
+    prop_oneof![
+        2 => "[a=]{0,2}".prop_map(move |tail| (own(&tail), true)),
+        1 => text().prop_map(|text| (json!({"type": "thinking", "thinking": text, "signature": text}), false)),
+        1 => text().prop_map(|text| (json!({"type": "text", "text": text, "signature": SIGNATURE}), false)),
+        1 => Just((json!({"type": "tool_use", "id": "a", "name": "b", "input": {"content": [own("")]}}), false)),
+        1 => Just((json!({"type": "tool_result", "tool_use_id": "a", "content": [own("")]}), false)),
+    ]
+}
+
+proptest! {
+    /// Less the blocks that are ours, and the messages that had nothing else, the request is the same.
+    #[test]
+    fn own_thinking_is_cut_and_nothing_else(
+        messages in proptest::collection::vec(proptest::collection::vec(any_block(), 0..5), 0..5),
+        system in text(), pretty in any::<bool>(),
+    ) {
+        let request = |keep: fn(&(Value, bool)) -> bool| {
+            let cut = messages.iter().map(|blocks| (blocks.len(), blocks.iter().filter(|block| keep(block)).collect::<Vec<_>>()));
+            let messages: Vec<Value> = cut
+                .filter(|(before, blocks)| *before == 0 || !blocks.is_empty())
+                .map(|(_, blocks)| json!({"role": "user", "content": blocks.into_iter().map(|(block, _)| block).collect::<Vec<_>>()}))
+                .chain([json!({"role": "user", "content": SIGNATURE})])
+                .collect();
+            json!({"model": "m", "max_tokens": 1, "system": system, "messages": messages})
+        };
+        let (whole, wanted) = (request(|_| true), request(|(_, is_own)| !is_own));
+        let bytes = if pretty { serde_json::to_vec_pretty(&whole) } else { serde_json::to_vec(&whole) }.unwrap();
+        let cut = cut_own_thinking(&bytes);
+        let parsed = cut.map(|bytes| serde_json::from_slice::<Value>(&bytes).expect("JSON"));
+        prop_assert_eq!(parsed, (whole != wanted).then_some(wanted));
     }
 }
 

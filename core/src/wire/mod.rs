@@ -9,7 +9,7 @@ pub mod blocks;
 pub(crate) mod json;
 pub mod openai;
 mod repair;
-mod scan;
+pub(crate) mod scan;
 pub mod sse;
 
 pub use api_error::{ApiError, ErrorType, TokenLimit, UnknownErrorType};
