@@ -72,6 +72,7 @@ pub use translate::{
     StreamFailure, ToolNames, Translated, Translator, classify, classify_stream_error, count_tokens, cut_own_thinking,
     is_claude_name, refused_parameter,
 };
+pub use wire::Dialect;
 
 /// The README's examples are tests.
 #[cfg(all(doctest, feature = "proxy"))]

@@ -65,7 +65,12 @@ pub async fn start_proxy(config: Config) -> Result<ProxyHandle> {
     config.validate()?;
     let spec = *backend::by_name(&config.backend)?;
     let secrets = [&config.api_key, &config.inbound_token].into_iter().flatten().cloned().collect();
-    let options = Options { model: config.model.clone(), max_output_tokens: config.max_output_tokens, secrets };
+    let options = Options {
+        model: config.model.clone(),
+        max_output_tokens: config.max_output_tokens,
+        secrets,
+        ..Options::default()
+    };
     let upstream = upstream::Upstream::new(&config, &spec)?;
     let listener = server::bind(&config).await?;
     let addr = listener.local_addr().map_err(|error| {

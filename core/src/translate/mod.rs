@@ -1,6 +1,7 @@
-//! Anthropic requests become chat-completions requests, and whole answers come back.
+//! Anthropic requests become requests for a backend, and whole answers come back.
 
 pub(crate) mod backend_error;
+mod body;
 mod content;
 mod context;
 mod conversation;
@@ -9,9 +10,11 @@ pub(crate) mod demo;
 pub(crate) mod estimate;
 mod messages;
 pub(crate) mod model;
+mod native;
 mod notes;
 mod own_thinking;
 mod parameters;
+mod parts;
 mod request;
 mod settings;
 mod tools;

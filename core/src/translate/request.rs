@@ -1,14 +1,15 @@
-//! The translator: a Messages request in, a chat-completions request out.
+//! The translator: a Messages request in, a request in the backend's dialect out.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::backend_error::RefusedParameter;
+use super::body::{Prompt, Written};
 use super::content::{ContentReader, DocumentText, NoDocuments};
 use super::context::RequestContext;
 use super::conversation::Conversation;
 use super::estimate::{TOKENS_PER_IMAGE, tokens_of};
-use super::messages::MessageList;
 use super::model;
+use super::native;
 use super::notes::{Note, NoteKind, Notes};
 use super::parameters::Parameters;
 use super::tools::Offered;
@@ -18,11 +19,10 @@ use crate::ids::Seed;
 use crate::secret::{Secret, Secrets};
 use crate::session::{SessionKey, SessionTable, Timestamp, TurnRecord};
 use crate::stream::convert_response;
-use crate::wire::JsonText;
 use crate::wire::anthropic::{MessagesRequest, RequestBody};
 use crate::wire::blocks::{Block, Content};
 use crate::wire::json::Object;
-use crate::wire::{ApiError, ErrorType};
+use crate::wire::{ApiError, Dialect, ErrorType, JsonText};
 
 /// Translates requests for one backend, and whole answers back.
 ///
@@ -56,6 +56,8 @@ pub struct Options {
     pub model: Option<String>,
     /// The most tokens that any answer may have.
     pub max_output_tokens: Option<u64>,
+    /// The API by which the backend is asked.
+    pub dialect: Dialect,
     /// Keys that the server knows: masked where it repeats them in an error.
     pub secrets: Vec<Secret>,
 }
@@ -116,7 +118,11 @@ impl Translator {
     pub fn new(spec: BackendSpec, options: Options) -> Self {
         let secrets = Secrets::new(options.secrets.iter().cloned());
         let sessions = Mutex::new(SessionTable::new());
-        Translator { quirks: Mutex::new(spec.quirks), spec, options, secrets, sessions }
+        let quirks = match options.dialect {
+            Dialect::Chat => spec.quirks,
+            Dialect::Messages => native::quirks(spec.quirks),
+        };
+        Translator { quirks: Mutex::new(quirks), spec, options, secrets, sessions }
     }
 
     /// The backend it translates for.
@@ -163,6 +169,9 @@ impl Translator {
         };
         let system = system_texts(request.system.take(), &mut reader);
         let conversation = Conversation::read(std::mem::take(&mut request.messages), &mut reader)?;
+        if self.options.dialect == Dialect::Messages {
+            native::complete(&mut request);
+        }
         let request = &request;
         let offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);
         let asked = request.model.as_ref().map(JsonText::decode).unwrap_or_default();
@@ -171,30 +180,18 @@ impl Translator {
         let mut body = Object::begin(&mut out);
         let loaded = self.spec.quirks.loaded_model;
         body.plain("model", model::for_backend(&asked, self.options.model.as_deref(), loaded, meta.models));
-        let mut messages = MessageList::begin(body.key("messages"), quirks);
-        messages.system(&system);
-        messages.conversation(&conversation);
-        let (images, image_bytes) = messages.end();
-        if !offered.is_empty() {
-            offered.push(body.key("tools"));
-            if let Some(choice) = &request.tool_choice {
-                offered.push_choice(choice, &quirks, &mut body, &mut notes);
-            }
-        }
         let parameters = Parameters { request, quirks: &quirks, options: &self.options, cap: meta.max_tokens };
-        let max_tokens = parameters.push(&mut body, &mut notes);
-        body.json("stream", if request.stream { "true" } else { "false" });
-        if request.stream && quirks.stream_usage {
-            body.json("stream_options", r#"{"include_usage":true}"#);
-        }
+        let prompt = Prompt { system: &system, conversation: &conversation, offered: &offered, parameters };
+        let Written { max_tokens, images } = prompt.push(self.options.dialect, &mut body, &mut notes);
         body.end();
 
         let text_tokens =
-            if images == 0 { tokens_of(&out) } else { (out.len() as u64).saturating_sub(image_bytes) / 4 };
-        let raw_estimate = text_tokens + images * TOKENS_PER_IMAGE;
+            if images.images == 0 { tokens_of(&out) } else { (out.len() as u64).saturating_sub(images.bytes) / 4 };
+        let raw_estimate = text_tokens + images.images * TOKENS_PER_IMAGE;
         let context = RequestContext {
             model: asked.into_owned(),
             backend: self.spec.name,
+            dialect: self.options.dialect,
             seed: meta.seed,
             session: meta.session.clone(),
             estimated_input_tokens: lock(&self.sessions).correct(&meta.session, raw_estimate, meta.now),

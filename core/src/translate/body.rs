@@ -1,0 +1,56 @@
+//! The body for the backend, in either dialect.
+
+use super::conversation::Conversation;
+use super::messages::MessageList;
+use super::native;
+use super::notes::Notes;
+use super::parameters::Parameters;
+use super::parts::ImageCount;
+use super::tools::Offered;
+use crate::wire::json::Object;
+use crate::wire::{Dialect, JsonText};
+
+/// A request that has been read and cleaned up: what a body is written from.
+pub(super) struct Prompt<'p, 'a> {
+    pub(super) system: &'p [JsonText<'a>],
+    pub(super) conversation: &'p Conversation<'a>,
+    pub(super) offered: &'p Offered<'p, 'a>,
+    pub(super) parameters: Parameters<'p, 'a>,
+}
+
+/// What the rest of a translation must know of the body.
+pub(super) struct Written {
+    /// The limit that the backend is sent.
+    pub(super) max_tokens: Option<u64>,
+    pub(super) images: ImageCount,
+}
+
+impl Prompt<'_, '_> {
+    /// Writes everything behind the model's name.
+    pub(super) fn push(&self, dialect: Dialect, body: &mut Object<'_>, notes: &mut Notes) -> Written {
+        match dialect {
+            Dialect::Chat => self.push_chat(body, notes),
+            Dialect::Messages => native::push(self, body, notes),
+        }
+    }
+
+    fn push_chat(&self, body: &mut Object<'_>, notes: &mut Notes) -> Written {
+        let Parameters { request, quirks, .. } = self.parameters;
+        let mut messages = MessageList::begin(body.key("messages"), *quirks);
+        messages.system(self.system);
+        messages.conversation(self.conversation);
+        let images = messages.end();
+        if !self.offered.is_empty() {
+            self.offered.push(body.key("tools"));
+            if let Some(choice) = &request.tool_choice {
+                self.offered.push_choice(choice, quirks, body, notes);
+            }
+        }
+        let max_tokens = self.parameters.push(body, notes);
+        body.json("stream", if request.stream { "true" } else { "false" });
+        if request.stream && quirks.stream_usage {
+            body.json("stream_options", r#"{"include_usage":true}"#);
+        }
+        Written { max_tokens, images }
+    }
+}
