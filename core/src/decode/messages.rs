@@ -5,14 +5,14 @@
 
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::open_blocks::{Kind, OpenBlocks};
 use super::pieces::Pieces;
-use super::tool_calls::MAX_CALLS;
 use super::{is_failure, stop};
 use crate::event::{Event, EventSink};
 use crate::translate::backend_error::{StreamFailure, classify_stream_error};
 use crate::wire::ApiError;
 use crate::wire::messages_event::{Block, Delta, MessagesEvent, MessagesUsage};
-use crate::wire::openai::{FunctionDelta, ToolCallDelta, number, text};
+use crate::wire::openai::{FunctionDelta, ToolCallDelta, text};
 
 /// Decodes the answer of one request.
 #[derive(Debug)]
@@ -20,27 +20,9 @@ pub(crate) struct MessagesDecoder {
     backend: &'static str,
     pieces: Pieces,
     usage: MessagesUsage,
-    /// The blocks that have begun and not ended, as far as their kind matters.
-    open: Vec<Open>,
+    open: OpenBlocks,
     stopped: bool,
     closed: bool,
-}
-
-#[derive(Debug)]
-struct Open {
-    index: Option<u64>,
-    kind: Kind,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Kind {
-    /// A call that has had no arguments yet.
-    BareCall,
-    Call,
-    /// Text and thinking say what they are in each piece.
-    Prose,
-    /// Something that only Anthropic's own server makes; its pieces are of no use.
-    Foreign,
 }
 
 impl MessagesDecoder {
@@ -49,7 +31,7 @@ impl MessagesDecoder {
             backend,
             pieces: Pieces::default(),
             usage: MessagesUsage::default(),
-            open: Vec::new(),
+            open: OpenBlocks::default(),
             stopped: false,
             closed: false,
         }
@@ -148,13 +130,10 @@ impl MessagesDecoder {
     /// A block begins. What it should only be sent afterwards may be in it already.
     fn begin(&mut self, index: Option<&RawValue>, block: &Block<'_>, sink: &mut dyn EventSink) {
         let kind = self.block(index, block, sink);
-        let index = index.and_then(number);
-        self.open.retain(|open| open.index != index);
-        if self.open.len() >= MAX_CALLS {
-            let error = ApiError::api(502, "the backend's answer has more open blocks than are taken");
-            return sink.event(Event::Failure(error));
+        if self.open.begin(index, kind).is_err() {
+            let message = "the backend's answer has more open blocks than are taken";
+            sink.event(Event::Failure(ApiError::api(502, message)));
         }
-        self.open.push(Open { index, kind });
     }
 
     fn block(&mut self, index: Option<&RawValue>, block: &Block<'_>, sink: &mut dyn EventSink) -> Kind {
@@ -181,13 +160,13 @@ impl MessagesDecoder {
     }
 
     fn delta(&mut self, index: Option<&RawValue>, delta: &Delta<'_>, sink: &mut dyn EventSink) {
-        let open = self.find(index).and_then(|at| self.open.get_mut(at));
-        if open.as_ref().is_some_and(|open| open.kind == Kind::Foreign) {
+        let open = self.open.get(index);
+        if open.as_deref() == Some(&Kind::Foreign) {
             return;
         }
         if let Some(arguments) = delta.partial_json.filter(|raw| !is_bare(raw)) {
-            if let Some(open) = open {
-                open.kind = Kind::Call;
+            if let Some(kind) = open {
+                *kind = Kind::Call;
             }
             self.arguments(index, arguments, sink);
         }
@@ -199,11 +178,16 @@ impl MessagesDecoder {
         }
     }
 
-    /// A block ends. A call that had no arguments until now has none.
+    /// A block ends.
     fn end(&mut self, index: Option<&RawValue>, sink: &mut dyn EventSink) {
-        let Some(at) = self.find(index) else { return };
-        let open = self.open.remove(at);
-        if open.kind == Kind::BareCall
+        if let Some(kind) = self.open.end(index) {
+            self.complete(kind, index, sink);
+        }
+    }
+
+    /// A call that had no arguments until now has none.
+    fn complete(&mut self, kind: Kind, index: Option<&RawValue>, sink: &mut dyn EventSink) {
+        if kind == Kind::BareCall
             && let Ok(none) = to_raw_value(&serde_json::Map::new())
         {
             self.arguments(index, &none, sink);
@@ -213,14 +197,6 @@ impl MessagesDecoder {
     fn arguments(&mut self, index: Option<&RawValue>, arguments: &RawValue, sink: &mut dyn EventSink) {
         let function = Some(FunctionDelta { name: None, arguments: Some(arguments) });
         self.pieces.call(&ToolCallDelta { index, id: None, function }, sink);
-    }
-
-    /// The open block of an index; without one, the block that began last.
-    fn find(&self, index: Option<&RawValue>) -> Option<usize> {
-        match index.and_then(number) {
-            Some(index) => self.open.iter().rposition(|open| open.index == Some(index)),
-            None => self.open.len().checked_sub(1),
-        }
     }
 
     fn whole(&mut self, message: &MessagesEvent<'_>, sink: &mut dyn EventSink) {
@@ -234,12 +210,8 @@ impl MessagesDecoder {
             for (place, block) in blocks.iter().enumerate() {
                 // Calls without an id, or with one and the same, are kept apart by their place.
                 let index = to_raw_value(&place).ok();
-                if self.block(index.as_deref(), block, sink) != Kind::BareCall {
-                    continue;
-                }
-                if let Ok(none) = to_raw_value(&serde_json::Map::new()) {
-                    self.arguments(index.as_deref(), &none, sink);
-                }
+                let kind = self.block(index.as_deref(), block, sink);
+                self.complete(kind, index.as_deref(), sink);
             }
         }
         self.stop(message.stop_reason, message.stop_sequence, sink);

@@ -3,6 +3,7 @@
 mod arguments;
 mod chat;
 mod messages;
+mod open_blocks;
 mod pieces;
 mod stop;
 mod tool_calls;
