@@ -14,8 +14,15 @@ fn translator(name: &str) -> Translator {
 }
 
 fn translate(name: &str, request: &Value) -> Value {
+    translate_in(Dialect::Chat, name, request)
+}
+
+fn translate_in(dialect: Dialect, name: &str, request: &Value) -> Value {
     let body = serde_json::to_vec(request).unwrap();
-    let translated = translator(name).request_json(&body, &RequestMeta::default()).unwrap();
+    let mut options = Options::default();
+    options.dialect = dialect;
+    let translator = Translator::new(*backend::by_name(name).unwrap(), options);
+    let translated = translator.request_json(&body, &RequestMeta::default()).unwrap();
     serde_json::from_slice(&translated.body).expect("the body is JSON")
 }
 
@@ -162,11 +169,7 @@ proptest! {
         for messages in messages(&first, system.as_deref(), &steps) {
             let request = json!({"model": "claude-x", "max_tokens": 5, "messages": messages});
             check_dialogue(translate(name, &request)["messages"].as_array().unwrap());
-            let config = json!({"backend": name, "backend_api": "messages"});
-            let translator = Translator::from_config_json(config.to_string().as_bytes()).unwrap();
-            let bytes = request.to_string();
-            let body = translator.request_json(bytes.as_bytes(), &RequestMeta::default()).unwrap().body;
-            let body: Value = serde_json::from_slice(&body).expect("the body is JSON");
+            let body = translate_in(Dialect::Messages, name, &request);
             check_native_dialogue(body["messages"].as_array().unwrap());
         }
     }
@@ -175,11 +178,13 @@ proptest! {
     #[test]
     fn prompts_only_grow(
         first in "[a-z]{1,9}", system in proptest::option::of("[a-z]{1,9}"), mut steps in proptest::collection::vec(step(), 1..4),
+        dialect in prop_oneof![Just(Dialect::Chat), Just(Dialect::Messages)],
     ) {
         // An answer without anything in it is left out, and what follows joins the message before.
         steps.iter_mut().for_each(|step| step.answer.push('.'));
         let bodies: Vec<Vec<Value>> = messages(&first, system.as_deref(), &steps).iter().map(|messages| {
-            let body = translate("llama.cpp", &json!({"model": "claude-x", "max_tokens": 5, "system": "s", "messages": messages}));
+            let request = json!({"model": "claude-x", "max_tokens": 5, "system": "s", "messages": messages});
+            let body = translate_in(dialect, "llama.cpp", &request);
             body["messages"].as_array().unwrap().clone()
         }).collect();
         for pair in bodies.windows(2) {

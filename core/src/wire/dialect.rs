@@ -51,7 +51,7 @@ impl Dialect {
     pub fn by_name(name: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|dialect| dialect.as_str() == name).ok_or_else(|| {
             let known = Self::ALL.map(Dialect::as_str).join(" or ");
-            Error::new(ErrorKind::Config, format!("backend_api: {name:?} is not known; choose {known}"))
+            Error::new(ErrorKind::Config, format!("dialect: {name:?} is not known; choose {known}"))
         })
     }
 
