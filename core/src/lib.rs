@@ -6,6 +6,9 @@
 //!  event stream       ◀──────  encode ◀ event ◀ decode  ◀──────  event stream
 //! ```
 //!
+//! A server that has the Messages API itself can be asked by it ([`Dialect::Messages`]): the request is
+//! cleaned up and the answer put in order just the same.
+//!
 //! The core is pure: bytes in, values out; the clock, ids and randomness are arguments.
 //! [`Translator`] turns requests, [`StreamConverter`] turns answers while they stream. The feature
 //! `proxy` adds [`start_proxy`], which puts both behind a socket; without default features no runtime
