@@ -99,3 +99,38 @@ fn push_thinking(
     object.plain("type", "enabled").number("budget_tokens", budget);
     object.end();
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{ErrorKind, RefusedParameter, RequestMeta, Translator};
+
+    const REQUEST: &[u8] = br#"{"model":"m","max_tokens":9,"top_k":5,"tool_choice":{"type":"any"},"tools":[{"name":"a"}],
+        "stop_sequences":["x"],"thinking":{"type":"enabled","budget_tokens":5},"messages":[{"role":"user","content":"Hi"}]}"#;
+
+    #[test]
+    fn what_a_server_refuses_is_left_out_from_then_on() {
+        let translator = Translator::from_config_json(br#"{"backend_api":"messages"}"#).unwrap();
+        let body =
+            || String::from_utf8(translator.request_json(REQUEST, &RequestMeta::default()).unwrap().body).unwrap();
+        for (key, refused) in [
+            ("top_k", RefusedParameter::TopK),
+            ("stop_sequences", RefusedParameter::Stop),
+            ("tool_choice", RefusedParameter::ToolChoice),
+            ("thinking", RefusedParameter::ReasoningEffort),
+        ] {
+            let key = format!("\"{key}\":");
+            assert!(body().contains(&key), "{key}");
+            assert!(translator.learn(refused));
+            assert!(!body().contains(&key), "{key}");
+        }
+        translator.learn(RefusedParameter::MaxTokens);
+        assert!(body().contains("\"max_tokens\":9"));
+    }
+
+    #[test]
+    fn an_api_that_is_not_known_is_an_error() {
+        let error = Translator::from_config_json(br#"{"backend_api":"responses"}"#).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.message().contains("backend_api") && error.message().contains("messages"), "{error}");
+    }
+}
