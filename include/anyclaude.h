@@ -120,7 +120,8 @@ void anyclaude_error_free(anyclaude_error *error);
 // Makes a translator.
 //
 // `config_json` is an object with the optional keys `backend` (`"openai"` if left out), `model` (the
-// backend's model for requests that ask for a Claude model) and `max_output_tokens`. Free `*out` with
+// backend's model for requests that ask for a Claude model), `max_output_tokens` and `backend_api` (`"chat"`
+// if left out, or `"messages"` for the backend's own Messages API). Free `*out` with
 // `anyclaude_translator_free`.
 //
 // Fails with `ANYCLAUDE_CONFIG` if a key is unknown or its value makes no sense; then `*out` is left

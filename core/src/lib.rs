@@ -6,6 +6,9 @@
 //!  event stream       ◀──────  encode ◀ event ◀ decode  ◀──────  event stream
 //! ```
 //!
+//! A server that has the Messages API itself can be asked by it ([`Dialect::Messages`]): the request is
+//! cleaned up and the answer put in order just the same.
+//!
 //! The core is pure: bytes in, values out; the clock, ids and randomness are arguments.
 //! [`Translator`] turns requests, [`StreamConverter`] turns answers while they stream. The feature
 //! `proxy` adds [`start_proxy`], which puts both behind a socket; without default features no runtime
@@ -71,8 +74,9 @@ pub use stream::{Progress, StreamConverter};
 pub use translate::{
     BackendFailure, DocumentText, LOCAL_MODEL, NoDocuments, Note, NoteKind, Options, RefusedParameter, RequestContext,
     RequestMeta, StreamFailure, ToolNames, Translated, Translator, classify, classify_stream_error, count_tokens,
-    is_claude_name, refused_parameter,
+    cut_own_thinking, is_claude_name, refused_parameter,
 };
+pub use wire::Dialect;
 
 /// The README's examples are tests.
 #[cfg(all(doctest, feature = "proxy"))]

@@ -1,6 +1,6 @@
 //! A backend's stream becomes the client's stream: decode, then encode.
 
-use crate::decode::ChatDecoder;
+use crate::decode::Decoder;
 use crate::encode::{Blocks, MessageWriter, Outcome, SseWriter, TokenCounts};
 use crate::encode::{push_message_delta, push_message_start, push_ping};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,7 +11,7 @@ use crate::wire::ApiError;
 use crate::wire::openai::Usage;
 use crate::wire::sse::SseSplitter;
 
-/// Turns the event stream of a chat-completions server into that of the Messages API.
+/// Turns the event stream of a server, in either [`Dialect`](crate::Dialect), into that of the Messages API.
 ///
 /// Every call appends to the caller's buffer; nothing is held back but what the client's format
 /// forbids to send yet. How a broken stream ends is told by the [table of ends](crate#ends).
@@ -30,7 +30,7 @@ use crate::wire::sse::SseSplitter;
 pub struct StreamConverter {
     context: RequestContext,
     splitter: SseSplitter,
-    decoder: ChatDecoder,
+    decoder: Decoder,
     answer: Answer,
     phase: Phase,
 }
@@ -73,7 +73,7 @@ impl StreamConverter {
     pub fn new(context: RequestContext) -> Self {
         StreamConverter {
             splitter: SseSplitter::new(),
-            decoder: ChatDecoder::new(context.backend),
+            decoder: Decoder::new(&context),
             answer: Answer::new(&context),
             phase: Phase::Fresh,
             context,
@@ -193,6 +193,9 @@ impl StreamConverter {
         }
         let mut writer = SseWriter(out);
         self.decoder.chunk(data, &mut Encode { answer: &mut self.answer, writer: &mut writer });
+        if self.decoder.closed() && self.answer.failure.is_none() {
+            self.end(out);
+        }
         Ok(())
     }
 
@@ -218,12 +221,12 @@ impl StreamConverter {
 /// A stream that ends without a reason is half an answer, whatever it has said.
 const CUT_SHORT: &str = "the backend ended its stream in the middle of the answer";
 
-/// Turns a whole chat-completions answer, or a whole event stream of one, into a message.
+/// Turns a whole answer of a server, or a whole event stream of one, into a message.
 ///
 /// # Errors
 /// The backend's own error in the client's terms, or [`ErrorKind::Backend`] when the body is no answer.
 pub(crate) fn convert_response(context: &RequestContext, body: &[u8]) -> Result<(Vec<u8>, TurnRecord)> {
-    let mut decoder = ChatDecoder::new(context.backend);
+    let mut decoder = Decoder::new(context);
     let mut answer = Answer::new(context);
     let mut writer = MessageWriter::default();
     let is_whole = body.trim_ascii_start().starts_with(b"{");
@@ -246,7 +249,8 @@ pub(crate) fn convert_response(context: &RequestContext, body: &[u8]) -> Result<
         return Err(Error::told(ErrorKind::Backend, context.masked(error)));
     }
     if !decoder.stopped() && !answer.blocks.any() {
-        return Err(Error::new(ErrorKind::Backend, "the backend answered with something that is no chat completion"));
+        let what = format!("the backend answered with something that is no {}", context.dialect.answer());
+        return Err(Error::new(ErrorKind::Backend, what));
     }
     if !decoder.stopped() && !is_whole && !decoder.calls_complete() {
         return Err(Error::told(ErrorKind::Backend, ApiError::api(502, CUT_SHORT)));
@@ -269,12 +273,12 @@ impl Answer {
         }
     }
 
-    fn outcome(&self, context: &RequestContext, decoder: &ChatDecoder) -> Outcome {
+    fn outcome(&self, context: &RequestContext, decoder: &Decoder) -> Outcome {
         let tokens = TokenCounts::new(&self.usage, context, self.blocks.bytes());
         Outcome::new(self.stop.as_ref(), self.blocks.tools(), decoder.calls_complete(), tokens)
     }
 
-    fn record(&self, context: &RequestContext, decoder: &ChatDecoder, ended: bool) -> TurnRecord {
+    fn record(&self, context: &RequestContext, decoder: &Decoder, ended: bool) -> TurnRecord {
         let outcome = self.outcome(context, decoder);
         TurnRecord {
             stop_reason: ended.then_some(outcome.stop_reason),

@@ -6,7 +6,7 @@ mod support;
 
 use anyclaude_core::backend::Model;
 use anyclaude_core::wire::ApiError;
-use anyclaude_core::{Options, RequestContext, RequestMeta, StreamConverter, Translator, backend};
+use anyclaude_core::{Dialect, Options, RequestContext, RequestMeta, StreamConverter, Translator, backend};
 use support::{Case, cases};
 
 /// A model of a case: its name, and behind `@` its window.
@@ -20,15 +20,19 @@ fn model(word: &str) -> Model {
 /// The context of a case: that of its request, or a plain one. Checks the translation on the way.
 fn context(case: &mut Case) -> Option<RequestContext> {
     let spec = *backend::by_name(case.word("backend").unwrap_or("openai")).unwrap();
+    let dialect = Dialect::by_name(case.word("dialect").unwrap_or("chat")).unwrap();
     let Some(request) = case.section("request").map(str::to_owned) else {
         let mut context = RequestContext::for_model("claude-test");
         context.backend = spec.name;
+        context.dialect = dialect;
         context.estimated_input_tokens = 100;
         return Some(context);
     };
     let models: Vec<Model> = case.word("models").unwrap_or("").split_whitespace().map(model).collect();
     let meta = RequestMeta { models: &models, ..RequestMeta::default() };
-    match Translator::new(spec, Options::default()).request_json(request.as_bytes(), &meta) {
+    let mut options = Options::default();
+    options.dialect = dialect;
+    match Translator::new(spec, options).request_json(request.as_bytes(), &meta) {
         Ok(translated) => {
             case.expect("body", &String::from_utf8(translated.body).unwrap());
             let notes: String = translated.notes.iter().map(|note| format!("{note}\n")).collect();

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use anyclaude_core::wire::ApiError;
-use anyclaude_core::{Options, RequestContext, RequestMeta, StreamConverter, Translator, backend};
+use anyclaude_core::{
+    Dialect, Options, RequestContext, RequestMeta, SIGNATURE, StreamConverter, Translator, backend, cut_own_thinking,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -12,8 +14,15 @@ fn translator(name: &str) -> Translator {
 }
 
 fn translate(name: &str, request: &Value) -> Value {
+    translate_in(Dialect::Chat, name, request)
+}
+
+fn translate_in(dialect: Dialect, name: &str, request: &Value) -> Value {
     let body = serde_json::to_vec(request).unwrap();
-    let translated = translator(name).request_json(&body, &RequestMeta::default()).unwrap();
+    let mut options = Options::default();
+    options.dialect = dialect;
+    let translator = Translator::new(*backend::by_name(name).unwrap(), options);
+    let translated = translator.request_json(&body, &RequestMeta::default()).unwrap();
     serde_json::from_slice(&translated.body).expect("the body is JSON")
 }
 
@@ -111,6 +120,35 @@ fn check_dialogue(messages: &[Value]) {
     assert!(open.is_empty(), "the last calls are not answered");
 }
 
+/// What servers of the Messages API demand of a dialogue.
+fn check_native_dialogue(messages: &[Value]) {
+    let mut open: Vec<&Value> = Vec::new();
+    for (at, message) in messages.iter().enumerate() {
+        assert_eq!(message["role"], if at % 2 == 0 { "user" } else { "assistant" });
+        let Some(blocks) = message["content"].as_array() else {
+            assert!(open.is_empty() && !message["content"].as_str().unwrap().is_empty());
+            continue;
+        };
+        assert!(!blocks.is_empty());
+        let results = blocks.iter().take_while(|block| block["type"] == "tool_result");
+        let ids: Vec<&Value> = results.map(|block| &block["tool_use_id"]).collect();
+        assert_eq!(ids, std::mem::take(&mut open), "one result for each call, in their order");
+        for block in blocks.iter().skip(ids.len()) {
+            match block["type"].as_str().unwrap() {
+                "text" => assert!(!block["text"].as_str().unwrap().trim().is_empty()),
+                "thinking" => assert_eq!(block["signature"], SIGNATURE),
+                "image" => assert_eq!(at % 2, 0),
+                "tool_use" => {
+                    assert!(block["input"].is_object());
+                    open.push(&block["id"]);
+                }
+                other => panic!("block {other}"),
+            }
+        }
+    }
+    assert!(open.is_empty(), "the last calls are not answered");
+}
+
 proptest! {
     #[test]
     fn bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
@@ -129,8 +167,10 @@ proptest! {
         name in prop_oneof![Just("openai"), Just("mlx-lm"), Just("llama.cpp")],
     ) {
         for messages in messages(&first, system.as_deref(), &steps) {
-            let body = translate(name, &json!({"model": "claude-x", "max_tokens": 5, "messages": messages}));
-            check_dialogue(body["messages"].as_array().unwrap());
+            let request = json!({"model": "claude-x", "max_tokens": 5, "messages": messages});
+            check_dialogue(translate(name, &request)["messages"].as_array().unwrap());
+            let body = translate_in(Dialect::Messages, name, &request);
+            check_native_dialogue(body["messages"].as_array().unwrap());
         }
     }
 
@@ -138,11 +178,13 @@ proptest! {
     #[test]
     fn prompts_only_grow(
         first in "[a-z]{1,9}", system in proptest::option::of("[a-z]{1,9}"), mut steps in proptest::collection::vec(step(), 1..4),
+        dialect in prop_oneof![Just(Dialect::Chat), Just(Dialect::Messages)],
     ) {
         // An answer without anything in it is left out, and what follows joins the message before.
         steps.iter_mut().for_each(|step| step.answer.push('.'));
         let bodies: Vec<Vec<Value>> = messages(&first, system.as_deref(), &steps).iter().map(|messages| {
-            let body = translate("llama.cpp", &json!({"model": "claude-x", "max_tokens": 5, "system": "s", "messages": messages}));
+            let request = json!({"model": "claude-x", "max_tokens": 5, "system": "s", "messages": messages});
+            let body = translate_in(dialect, "llama.cpp", &request);
             body["messages"].as_array().unwrap().clone()
         }).collect();
         for pair in bodies.windows(2) {
@@ -157,6 +199,42 @@ proptest! {
         let block = json!([{"type": "text", "text": words, "cache_control": {"type": "ephemeral"}}]);
         let blocks = json!({"model": "m", "max_tokens": 1, "system": block, "messages": [{"content": block, "role": "user"}]});
         prop_assert_eq!(translate("openai", &plain), translate("openai", &blocks));
+    }
+}
+
+/// A content block, and whether it is thinking of this library's.
+fn any_block() -> impl Strategy<Value = (Value, bool)> {
+    let own = |tail: &str| json!({"type": "thinking", "thinking": "x", "signature": format!("{SIGNATURE}{tail}")});
+    prop_oneof![
+        2 => "[a=]{0,2}".prop_map(move |tail| (own(&tail), true)),
+        1 => text().prop_map(|text| (json!({"type": "thinking", "thinking": text, "signature": text}), false)),
+        1 => text().prop_map(|text| (json!({"type": "text", "text": text, "signature": SIGNATURE}), false)),
+        1 => Just((json!({"type": "tool_use", "id": "a", "name": "b", "input": {"content": [own("")]}}), false)),
+        1 => Just((json!({"type": "tool_result", "tool_use_id": "a", "content": [own("")]}), false)),
+    ]
+}
+
+proptest! {
+    /// Less the blocks that are ours, and the messages that had nothing else, the request is the same.
+    #[test]
+    fn own_thinking_is_cut_and_nothing_else(
+        messages in proptest::collection::vec(proptest::collection::vec(any_block(), 0..5), 0..5),
+        system in text(), pretty in any::<bool>(),
+    ) {
+        let request = |keep: fn(&(Value, bool)) -> bool| {
+            let cut = messages.iter().map(|blocks| (blocks.len(), blocks.iter().filter(|block| keep(block)).collect::<Vec<_>>()));
+            let messages: Vec<Value> = cut
+                .filter(|(before, blocks)| *before == 0 || !blocks.is_empty())
+                .map(|(_, blocks)| json!({"role": "user", "content": blocks.into_iter().map(|(block, _)| block).collect::<Vec<_>>()}))
+                .chain([json!({"role": "user", "content": SIGNATURE})])
+                .collect();
+            json!({"model": "m", "max_tokens": 1, "system": system, "messages": messages})
+        };
+        let (whole, wanted) = (request(|_| true), request(|(_, is_own)| !is_own));
+        let bytes = if pretty { serde_json::to_vec_pretty(&whole) } else { serde_json::to_vec(&whole) }.unwrap();
+        let cut = cut_own_thinking(&bytes);
+        let parsed = cut.map(|bytes| serde_json::from_slice::<Value>(&bytes).expect("JSON"));
+        prop_assert_eq!(parsed, (whole != wanted).then_some(wanted));
     }
 }
 
@@ -200,15 +278,54 @@ fn chunk() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A piece of the stream of a server's own Messages API, sound or not.
+fn messages_event() -> impl Strategy<Value = String> {
+    let index = || proptest::option::weighted(0.9, 0..3u8);
+    let input = prop_oneof![Just(json!({})), Just(json!({"a": 1})), Just(json!("{\"a\":1}")), Just(Value::Null)];
+    let block = prop_oneof![
+        text().prop_map(|text| json!({"type": "text", "text": text})),
+        Just(json!({"type": "thinking", "thinking": "", "signature": "x"})),
+        ("[ab]", input).prop_map(|(id, input)| json!({"type": "tool_use", "id": id, "name": "Read", "input": input})),
+        Just(json!({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}})),
+    ];
+    let delta = prop_oneof![
+        text().prop_map(|text| json!({"type": "text_delta", "text": text})),
+        text().prop_map(|text| json!({"type": "thinking_delta", "thinking": text})),
+        prop_oneof![Just("{\"a\":"), Just("1}"), Just("{}"), Just(""), Just("x")]
+            .prop_map(|json| json!({"type": "input_json_delta", "partial_json": json})),
+        Just(json!({"type": "signature_delta", "signature": "x"})),
+    ];
+    let reason = prop_oneof![Just("end_turn"), Just("max_tokens"), Just("tool_use"), Just("error"), Just("pause_turn")];
+    let usage = json!({"input_tokens": 3, "cache_read_input_tokens": 2, "output_tokens": 1});
+    prop_oneof![
+        6 => (index(), block).prop_map(|(index, block)| json!({"type": "content_block_start", "index": index, "content_block": block})),
+        9 => (index(), delta).prop_map(|(index, delta)| json!({"type": "content_block_delta", "index": index, "delta": delta})),
+        4 => index().prop_map(|index| json!({"type": "content_block_stop", "index": index})),
+        1 => Just(json!({"type": "message_start", "message": {"usage": usage}})),
+        1 => reason.prop_map(|reason| json!({"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 1}})),
+        1 => prop_oneof![Just(json!({"type": "message_stop"})), Just(json!({"type": "ping"}))],
+    ]
+    .prop_map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()))
+}
+
+fn streams() -> impl Strategy<Value = (Dialect, Vec<String>)> {
+    prop_oneof![
+        proptest::collection::vec(chunk(), 0..12).prop_map(|chunks| (Dialect::Chat, chunks)),
+        proptest::collection::vec(messages_event(), 0..14).prop_map(|events| (Dialect::Messages, events)),
+    ]
+}
+
 proptest! {
     #[test]
     fn streams_are_well_formed_however_they_come(
-        chunks in proptest::collection::vec(chunk(), 0..12), cut in any::<prop::sample::Index>(), broken in any::<bool>(),
+        (dialect, chunks) in streams(), cut in any::<prop::sample::Index>(), broken in any::<bool>(),
     ) {
         let stream = chunks.concat();
         let run = |pieces: &[&[u8]]| {
             let mut out = Vec::new();
-            let mut converter = StreamConverter::new(RequestContext::for_model("m"));
+            let mut context = RequestContext::for_model("m");
+            context.dialect = dialect;
+            let mut converter = StreamConverter::new(context);
             converter.start(&mut out);
             for piece in pieces {
                 converter.push(piece, &mut out);

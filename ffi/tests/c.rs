@@ -40,7 +40,9 @@ fn requests_of_the_golden_corpus() {
         let name = case.name();
         let input = Path::new(env!("CARGO_TARGET_TMPDIR")).join("request.json");
         std::fs::write(&input, case.section("request").unwrap()).unwrap();
-        let config = format!("{{\"backend\":\"{}\"}}", case.word("backend").unwrap_or("openai"));
+        let [backend, dialect] =
+            [("backend", "openai"), ("dialect", "chat")].map(|(name, or)| case.word(name).unwrap_or(or));
+        let config = format!("{{\"backend\":\"{backend}\",\"backend_api\":\"{dialect}\"}}");
         let output = Command::new(&program).arg(config).stdin(File::open(&input).unwrap()).output().unwrap();
         let got = String::from_utf8(output.stdout).unwrap();
         match case.word("error") {

@@ -18,14 +18,20 @@ class Translator:
     """
 
     def __new__(
-        cls, backend: str = "openai", model: str | None = None, max_output_tokens: int | None = None
+        cls,
+        backend: str = "openai",
+        model: str | None = None,
+        max_output_tokens: int | None = None,
+        *,
+        dialect: str = "chat",
     ) -> Translator:
         """Makes a translator.
 
         ``backend`` is the kind of server, ``model`` its model for requests that ask for a Claude
-        model, ``max_output_tokens`` the most that any answer may have.
+        model, ``max_output_tokens`` the most that any answer may have. ``dialect`` is ``chat``, or
+        ``messages`` to use the server's own Messages API.
 
-        Raises ``ConfigError`` for a backend that is not known.
+        Raises ``ConfigError`` for a backend or dialect that is not known.
         """
 
     def request(
@@ -56,7 +62,7 @@ class Translated:
 
     @property
     def body(self) -> bytes:
-        """The JSON body for the server's ``POST /v1/chat/completions``."""
+        """The JSON body for the server's ``POST /v1/chat/completions``, or ``POST /v1/messages``."""
 
     @property
     def context(self) -> RequestContext:
@@ -74,10 +80,12 @@ class RequestContext:
     """What the converter of an answer must know about its request."""
 
     @staticmethod
-    def for_model(name: str, backend: str = "openai", *, estimated_input_tokens: int = 1) -> RequestContext:
+    def for_model(
+        name: str, backend: str = "openai", *, estimated_input_tokens: int = 1, dialect: str = "chat"
+    ) -> RequestContext:
         """A context for an answer whose request is not at hand.
 
-        Raises ``ConfigError`` for a backend that is not known.
+        Raises ``ConfigError`` for a backend or dialect that is not known.
         """
 
     @property
@@ -87,6 +95,10 @@ class RequestContext:
     @property
     def backend(self) -> str:
         """The kind of server that answers."""
+
+    @property
+    def dialect(self) -> str:
+        """The API in which the server answers: ``chat`` or ``messages``."""
 
     @property
     def stream(self) -> bool:
@@ -102,7 +114,7 @@ class RequestContext:
 
 @final
 class StreamConverter:
-    """Turns the event stream of a chat-completions server into that of the Messages API.
+    """Turns the event stream of a server into that of the Messages API.
 
     Every call gives the bytes to send to the client, which may be none.
     """

@@ -1,6 +1,6 @@
 //! What the way back must know of the way there.
 
-use anyclaude_core::{RequestContext as Context, backend};
+use anyclaude_core::{Dialect, RequestContext as Context, backend};
 use pyo3::prelude::*;
 
 use crate::errors::guarded;
@@ -13,11 +13,12 @@ pub(crate) struct RequestContext(pub(crate) Context);
 impl RequestContext {
     /// A context for an answer whose request is not at hand.
     #[staticmethod]
-    #[pyo3(signature = (name, backend="openai", *, estimated_input_tokens=1))]
-    fn for_model(name: &str, backend: &str, estimated_input_tokens: u64) -> PyResult<Self> {
-        let spec = guarded(|| backend::by_name(backend))?;
+    #[pyo3(signature = (name, backend="openai", *, estimated_input_tokens=1, dialect="chat"))]
+    fn for_model(name: &str, backend: &str, estimated_input_tokens: u64, dialect: &str) -> PyResult<Self> {
+        let (spec, dialect) = guarded(|| Ok((backend::by_name(backend)?, Dialect::by_name(dialect)?)))?;
         let mut context = Context::for_model(name);
         context.backend = spec.name;
+        context.dialect = dialect;
         context.estimated_input_tokens = estimated_input_tokens;
         Ok(RequestContext(context))
     }
@@ -32,6 +33,12 @@ impl RequestContext {
     #[getter]
     fn backend(&self) -> &str {
         self.0.backend
+    }
+
+    /// The API in which the server answers: `chat` or `messages`.
+    #[getter]
+    fn dialect(&self) -> &'static str {
+        self.0.dialect.as_str()
     }
 
     /// Whether the client wants an event stream.

@@ -15,7 +15,7 @@ use crate::json::Json;
 /// a server sends at a time, letting go of the interpreter would take longer than the work.
 const DETACH_FROM: usize = 16 << 10;
 
-/// Turns the event stream of a chat-completions server into that of the Messages API.
+/// Turns the event stream of a server into that of the Messages API.
 #[pyclass(frozen, module = "anyclaude")]
 pub(crate) struct StreamConverter(Mutex<Core>);
 

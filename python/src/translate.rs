@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyclaude_core::backend::Model;
-use anyclaude_core::{Options, RequestMeta, Seed, SessionKey, Timestamp, Translator as Core, backend};
+use anyclaude_core::{Dialect, Options, RequestMeta, Seed, SessionKey, Timestamp, Translator as Core, backend};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -32,12 +32,15 @@ pub(crate) struct Translated {
 #[pymethods]
 impl Translator {
     #[new]
-    #[pyo3(signature = (backend="openai", model=None, max_output_tokens=None))]
-    fn new(backend: &str, model: Option<String>, max_output_tokens: Option<u64>) -> PyResult<Self> {
+    #[pyo3(signature = (backend="openai", model=None, max_output_tokens=None, *, dialect="chat"))]
+    fn new(backend: &str, model: Option<String>, max_output_tokens: Option<u64>, dialect: &str) -> PyResult<Self> {
         let mut options = Options::default();
         options.model = model;
         options.max_output_tokens = max_output_tokens;
-        guarded(|| Ok(Translator(Core::new(*backend::by_name(backend)?, options))))
+        guarded(|| {
+            options.dialect = Dialect::by_name(dialect)?;
+            Ok(Translator(Core::new(*backend::by_name(backend)?, options)))
+        })
     }
 
     /// Translates the body of a `POST /v1/messages`.

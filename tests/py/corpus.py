@@ -26,6 +26,10 @@ class Case:
     def backend(self) -> str:
         return self.word("backend") or "openai"
 
+    @property
+    def dialect(self) -> str:
+        return self.word("dialect") or "chat"
+
     def word(self, section: str) -> str | None:
         text = self.sections.get(section)
         return None if text is None else text.strip()
@@ -43,7 +47,7 @@ class Case:
         return json.loads(text).encode() if text.startswith('"') else text.encode()
 
     def translator(self) -> anyclaude.Translator:
-        return anyclaude.Translator(self.backend)
+        return anyclaude.Translator(self.backend, dialect=self.dialect)
 
     def translate(self) -> anyclaude.Translated:
         models = (self.word("models") or "").split()
@@ -52,7 +56,9 @@ class Case:
     def context(self) -> anyclaude.RequestContext:
         if "request" in self.sections:
             return self.translate().context
-        return anyclaude.RequestContext.for_model("claude-test", self.backend, estimated_input_tokens=100)
+        return anyclaude.RequestContext.for_model(
+            "claude-test", self.backend, estimated_input_tokens=100, dialect=self.dialect
+        )
 
 
 def cases(folder: str) -> list[Any]:

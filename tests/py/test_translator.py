@@ -64,6 +64,15 @@ def test_a_context_without_a_request() -> None:
         RequestContext()  # type: ignore[call-arg]
 
 
+def test_the_dialect() -> None:
+    context = Translator(dialect="messages").request(REQUEST).context
+    assert context.dialect == RequestContext.for_model("claude-test", dialect="messages").dialect == "messages"
+    assert RequestContext.for_model("claude-test").dialect == "chat"
+    for make in (lambda: Translator(dialect="x"), lambda: RequestContext.for_model("m", dialect="x")):
+        with pytest.raises(ConfigError, match="chat or messages"):
+            make()
+
+
 def test_models_that_the_server_has() -> None:
     assert Translator().request(REQUEST, models=["one", "two"]).dict()["model"] == "one"
     assert Translator().request(REQUEST, models=("one",)).dict()["model"] == "one"

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyclaude_core::SIGNATURE;
 use anyclaude_fuzz::CONTROL;
 use serde_json::Value;
 
@@ -14,6 +15,7 @@ fn main() {
     let seeds = match target.as_str() {
         "sse_splitter" | "chat_chunks" => controlled(sections("stream", "stream")),
         "request_json" => sections("translate", "request"),
+        "own_thinking" => signed(sections("translate", "request")),
         "response_json" => sections("response", "answer"),
         "error_body" => controlled(errors()),
         other => panic!("no target {other:?}"),
@@ -38,6 +40,15 @@ fn sections(folder: &str, wanted: &str) -> Seeds {
         Some(decoded.and_then(Result::ok).unwrap_or_else(|| section.to_owned()).into_bytes())
     };
     texts.filter_map(|(name, text)| Some((name, section(text)?))).collect()
+}
+
+/// The same with our signature where there was none.
+fn signed(seeds: Seeds) -> Seeds {
+    let sign = |seed: Vec<u8>| {
+        let signature = format!("\"signature\":\"{SIGNATURE}\"");
+        String::from_utf8_lossy(&seed).replace("\"signature\":\"\"", &signature).into_bytes()
+    };
+    seeds.into_iter().map(|(name, seed)| (name, sign(seed))).collect()
 }
 
 fn errors() -> Seeds {

@@ -2,13 +2,14 @@
 #![no_main]
 
 use anyclaude_core::wire::ApiError;
-use anyclaude_core::{RequestContext, StreamConverter};
+use anyclaude_core::{Dialect, RequestContext, StreamConverter};
 use anyclaude_fuzz::{Input, check_events};
 use libfuzzer_sys::fuzz_target;
 
 fn convert<'a>(pieces: impl Iterator<Item = &'a [u8]>, end: u8) -> Vec<u8> {
     let mut context = RequestContext::for_model("claude-fuzz");
     context.show_thinking = end & 4 == 0;
+    context.dialect = if end & 8 == 0 { Dialect::Chat } else { Dialect::Messages };
     let mut converter = StreamConverter::new(context);
     let mut out = Vec::new();
     converter.start(&mut out);

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use anyclaude_core::backend::BACKENDS;
 use anyclaude_core::wire::repair_escapes;
-use anyclaude_core::{Options, RequestContext, StreamConverter, Translator};
+use anyclaude_core::{Dialect, Options, RequestContext, StreamConverter, Translator};
 use anyclaude_fuzz::check_events;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -13,7 +13,14 @@ use serde_json::Value;
 static TRANSLATOR: LazyLock<Translator> = LazyLock::new(|| Translator::new(BACKENDS[0], Options::default()));
 
 fuzz_target!(|body: &[u8]| {
-    let context = RequestContext::for_model("claude-fuzz");
+    for dialect in Dialect::ALL {
+        let mut context = RequestContext::for_model("claude-fuzz");
+        context.dialect = dialect;
+        check(context, body);
+    }
+});
+
+fn check(context: RequestContext, body: &[u8]) {
     match TRANSLATOR.response_json(&context, body) {
         Ok((message, _)) => {
             check_message(&serde_json::from_slice(&repair_escapes(&message)).expect("the message is JSON"))
@@ -29,7 +36,7 @@ fuzz_target!(|body: &[u8]| {
     converter.push_response(body, &mut out);
     converter.finish(&mut out);
     check_events(&out);
-});
+}
 
 fn check_message(message: &Value) {
     assert_eq!(message["type"], "message");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::config::{AUTO, BackendApi, Config, Switch};
+use super::config::{AUTO, Config, Switch};
 use super::discover::{Found, discover};
 use super::models::Catalog;
 use super::upstream::Upstream;
@@ -15,6 +15,7 @@ use crate::backend::{self, BackendSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{Secret, Secrets};
 use crate::translate::{Options, Translator};
+use crate::wire::Dialect;
 
 /// Which backend a proxy is to use. Read from JSON by the same rules as [`Config`].
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,7 +27,7 @@ pub struct BackendChoice {
     /// Where it is; by default where its kind usually listens.
     pub backend_url: Option<String>,
     /// Which of its interfaces is used.
-    pub backend_api: BackendApi,
+    pub backend_api: Dialect,
     /// Its key. That of the backend before is never sent to it.
     pub api_key: Option<Secret>,
     /// Its model for requests that ask for a Claude model.
@@ -118,7 +119,7 @@ impl Active {
     fn new(config: &Config, found: bool, runtime: &Handle) -> Result<Arc<Active>> {
         config.validate()?;
         let spec = *backend::by_name(&config.backend)?;
-        if config.backend_api == BackendApi::Messages && !spec.native_messages {
+        if config.backend_api == Dialect::Messages && !spec.native_messages {
             let message = format!("backend_api: {} has no Messages API of its own; leave it at chat", spec.name);
             return Err(Error::new(ErrorKind::Config, message));
         }
@@ -129,6 +130,7 @@ impl Active {
             context_window: config.context_window,
             tools: config.tools.choice(),
             images: config.images.choice(),
+            dialect: config.backend_api,
             secrets: secrets.clone(),
         };
         let upstream = Upstream::new(config, &spec)?;

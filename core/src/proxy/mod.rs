@@ -38,7 +38,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use active::{BackendChoice, BackendInfo};
-pub use config::{AUTO, BackendApi, Config, Setting, Switch};
+pub use config::{AUTO, Config, Setting, Switch};
 pub use discover::{Found, discover, identify};
 pub use inspect::{Inspection, inspect};
 pub use run_file::{RunFile, running};

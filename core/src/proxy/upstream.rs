@@ -11,11 +11,11 @@ use hyper::{HeaderMap, Method, Request, Response, Uri};
 use hyper_util::client::legacy;
 use serde_json::Value;
 
+use super::Config;
 use super::client::{self, HttpClient, Sent};
-use super::{BackendApi, Config};
 use crate::backend::{Asks, BackendSpec, FactSource, Facts, Role};
 use crate::error::{Error, ErrorKind, Result};
-use crate::wire::ApiError;
+use crate::wire::{ApiError, Dialect};
 
 /// The most bytes read of an answer that is not streamed.
 pub(super) const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -114,10 +114,7 @@ impl Upstream {
         }
         let base = base_url(url)?;
         let uri = |path: &str| -> Result<Uri> { format!("{base}{path}").parse().map_err(|error| bad_url(url, &error)) };
-        let answers = match config.backend_api {
-            BackendApi::Chat => uri("/chat/completions")?,
-            BackendApi::Messages => uri("/messages")?,
-        };
+        let answers = uri(config.backend_api.path())?;
         let server = Server {
             client: HttpClient::new(config.connect_timeout),
             answers,
@@ -218,7 +215,7 @@ impl Server {
 fn headers(config: &Config, spec: &BackendSpec) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     let passes = spec.role == Role::PassThrough;
-    if passes || config.backend_api == BackendApi::Messages {
+    if passes || config.backend_api == Dialect::Messages {
         let (name, value) = ANTHROPIC_VERSION;
         headers.insert(name, value);
     }
@@ -229,7 +226,7 @@ fn headers(config: &Config, spec: &BackendSpec) -> Result<HeaderMap> {
         value.set_sensitive(true);
         Ok::<_, Error>(value)
     };
-    if passes || config.backend_api == BackendApi::Messages {
+    if passes || config.backend_api == Dialect::Messages {
         headers.insert(X_API_KEY, secret(key.expose().to_owned())?);
     }
     if !passes {

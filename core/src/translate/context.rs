@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::ids::Seed;
 use crate::secret::Secrets;
 use crate::session::SessionKey;
-use crate::wire::{ApiError, JsonText};
+use crate::wire::{ApiError, Dialect, JsonText};
 
 /// What the converter of an answer must know about its request.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct RequestContext {
     pub window: Option<u64>,
     /// The backend's registry word.
     pub backend: &'static str,
+    /// The API by which the backend was asked, and in which it answers.
+    pub dialect: Dialect,
     /// Makes the ids of the answer.
     pub seed: Seed,
     /// The conversation.

@@ -1,34 +1,30 @@
 //! Writes the `messages` array of a chat-completions request.
 
-use super::content::{Image, Part};
+use super::content::Image;
 use super::context::backend_name;
 use super::conversation::{AssistantTurn, Call, Conversation, ToolResult, Turn, UserTurn};
+use super::parts::{ImageCount, push_joined, push_parts, user_parts};
 use crate::backend::{EmptyContent, Quirks, ThinkingHistory};
 use crate::wire::json::{Object, push_escaped, push_quoted};
 use crate::wire::{JsonText, RawJson};
-
-/// What stands between two blocks that become one text.
-const BETWEEN: &str = "\\n\\n";
 
 /// Writes messages one by one.
 pub(super) struct MessageList<'o> {
     out: &'o mut Vec<u8>,
     first: bool,
     quirks: Quirks,
-    /// Images written, and the bytes they take.
-    pub(super) images: u64,
-    pub(super) image_bytes: u64,
+    images: ImageCount,
 }
 
 impl<'o> MessageList<'o> {
     pub(super) fn begin(out: &'o mut Vec<u8>, quirks: Quirks) -> Self {
         out.push(b'[');
-        MessageList { out, first: true, quirks, images: 0, image_bytes: 0 }
+        MessageList { out, first: true, quirks, images: ImageCount::default() }
     }
 
-    pub(super) fn end(self) -> (u64, u64) {
+    pub(super) fn end(self) -> ImageCount {
         self.out.push(b']');
-        (self.images, self.image_bytes)
+        self.images
     }
 
     pub(super) fn system(&mut self, texts: &[JsonText<'_>]) {
@@ -62,19 +58,7 @@ impl<'o> MessageList<'o> {
         for result in &turn.results {
             self.tool(result);
         }
-        let mut parts: Vec<PartRef<'_>> = Vec::new();
-        let mut labels = Vec::new();
-        for result in turn.results.iter().filter(|result| !result.images.is_empty()) {
-            labels.push((JsonText::from_plain(&format!("Images of the tool result {}:", result.id.decode())), result));
-        }
-        for (label, result) in &labels {
-            parts.push(PartRef::Text(label.borrowed()));
-            parts.extend(result.images.iter().map(PartRef::Image));
-        }
-        parts.extend(turn.parts.iter().map(|part| match part {
-            Part::Text(text) => PartRef::Text(text.borrowed()),
-            Part::Image(image) => PartRef::Image(image),
-        }));
+        let parts = user_parts(turn);
         if parts.is_empty() {
             if turn.results.is_empty() {
                 let mut message = self.message("user");
@@ -83,12 +67,11 @@ impl<'o> MessageList<'o> {
             }
             return;
         }
-        let mut counts = (0, 0);
+        let mut counts = self.images;
         let mut message = self.message("user");
-        push_parts(message.key("content"), &parts, &mut counts);
+        push_parts(message.key("content"), &parts, push_image, &mut counts);
         message.end();
-        self.images += counts.0;
-        self.image_bytes += counts.1;
+        self.images = counts;
     }
 
     fn tool(&mut self, result: &ToolResult<'_>) {
@@ -127,12 +110,6 @@ impl<'o> MessageList<'o> {
     }
 }
 
-/// A part whose text may have been made on the spot.
-enum PartRef<'p> {
-    Text(JsonText<'p>),
-    Image(&'p Image<'p>),
-}
-
 fn push_call(out: &mut Vec<u8>, call: &Call<'_>) {
     let mut object = Object::begin(out);
     object.text("id", &call.id).plain("type", "function");
@@ -159,63 +136,6 @@ fn push_arguments(out: &mut Vec<u8>, input: Option<RawJson<'_>>) {
             push_escaped(out, other);
             out.push(b'}');
         }
-    }
-}
-
-fn push_joined(out: &mut Vec<u8>, texts: &[JsonText<'_>]) {
-    out.push(b'"');
-    for (index, text) in texts.iter().enumerate() {
-        if index > 0 {
-            out.extend_from_slice(BETWEEN.as_bytes());
-        }
-        out.extend_from_slice(text.as_escaped().as_bytes());
-    }
-    out.push(b'"');
-}
-
-/// Content is a string where it can be: some servers and templates take nothing else.
-fn push_parts(out: &mut Vec<u8>, parts: &[PartRef<'_>], counts: &mut (u64, u64)) {
-    let has_images = parts.iter().any(|part| matches!(part, PartRef::Image(_)));
-    let mut texts: Vec<JsonText<'_>> = Vec::new();
-    if has_images {
-        out.push(b'[');
-    }
-    let mut first = true;
-    for part in parts {
-        match part {
-            PartRef::Text(text) => texts.push(text.borrowed()),
-            PartRef::Image(image) => {
-                push_text_part(out, &mut texts, &mut first);
-                comma(out, &mut first);
-                let before = out.len();
-                push_image(out, image);
-                counts.0 += 1;
-                counts.1 += (out.len() - before) as u64;
-            }
-        }
-    }
-    if has_images {
-        push_text_part(out, &mut texts, &mut first);
-        out.push(b']');
-    } else {
-        push_joined(out, &texts);
-    }
-}
-
-fn push_text_part(out: &mut Vec<u8>, texts: &mut Vec<JsonText<'_>>, first: &mut bool) {
-    if texts.is_empty() {
-        return;
-    }
-    comma(out, first);
-    out.extend_from_slice(b"{\"type\":\"text\",\"text\":");
-    push_joined(out, texts);
-    out.push(b'}');
-    texts.clear();
-}
-
-fn comma(out: &mut Vec<u8>, first: &mut bool) {
-    if !std::mem::take(first) {
-        out.push(b',');
     }
 }
 

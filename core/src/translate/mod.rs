@@ -1,6 +1,7 @@
-//! Anthropic requests become chat-completions requests, and whole answers come back.
+//! Anthropic requests become requests for a backend, and whole answers come back.
 
 pub(crate) mod backend_error;
+mod body;
 mod content;
 mod context;
 mod conversation;
@@ -9,8 +10,11 @@ pub(crate) mod demo;
 pub(crate) mod estimate;
 mod messages;
 pub(crate) mod model;
+mod native;
 mod notes;
+mod own_thinking;
 mod parameters;
+mod parts;
 mod request;
 mod settings;
 mod tools;
@@ -23,10 +27,5 @@ pub use context::{RequestContext, ToolNames};
 pub use estimate::count_tokens;
 pub use model::{LOCAL_MODEL, is_claude_name};
 pub use notes::{Note, NoteKind};
+pub use own_thinking::cut_own_thinking;
 pub use request::{Options, RequestMeta, Translated, Translator};
-
-// Until the cutter is merged.
-#[cfg(feature = "proxy")]
-pub(crate) fn cut_own_thinking(_: &[u8]) -> Option<Vec<u8>> {
-    None
-}

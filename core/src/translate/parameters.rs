@@ -22,16 +22,21 @@ impl Parameters<'_, '_> {
     pub(super) fn push(&self, body: &mut Object<'_>, notes: &mut Notes) -> Option<u64> {
         self.response_format(body, notes);
         let max_tokens = self.max_tokens(body, notes);
-        self.stop(body, notes);
+        self.stop("stop", body, notes);
         self.sampling(body, notes);
         self.reasoning(body, notes);
+        self.note_dropped(notes);
+        max_tokens
+    }
+
+    /// Notes what no backend is told.
+    pub(super) fn note_dropped(&self, notes: &mut Notes) {
         if self.request.metadata.is_some() {
             notes.add(NoteKind::Dropped, "metadata", "it names the account and stays here");
         }
         for key in &self.request.other {
             notes.add(NoteKind::Dropped, key.as_str(), "the backend has nothing like it");
         }
-        max_tokens
     }
 
     fn response_format(&self, body: &mut Object<'_>, notes: &mut Notes) {
@@ -52,7 +57,7 @@ impl Parameters<'_, '_> {
         object.end();
     }
 
-    fn max_tokens(&self, body: &mut Object<'_>, notes: &mut Notes) -> Option<u64> {
+    pub(super) fn max_tokens(&self, body: &mut Object<'_>, notes: &mut Notes) -> Option<u64> {
         let asked = self.request.max_tokens?;
         let sent = asked.min(self.cap.unwrap_or(u64::MAX)).max(1);
         if sent != asked {
@@ -66,7 +71,7 @@ impl Parameters<'_, '_> {
         Some(sent)
     }
 
-    fn stop(&self, body: &mut Object<'_>, notes: &mut Notes) {
+    pub(super) fn stop(&self, key: &str, body: &mut Object<'_>, notes: &mut Notes) {
         let all = self.request.stop_sequences.iter().filter(|stop| !stop.is_empty());
         let stops: Vec<&JsonText<'_>> = all.take(self.quirks.max_stop).collect();
         let asked = self.request.stop_sequences.len();
@@ -74,7 +79,7 @@ impl Parameters<'_, '_> {
             notes.add(NoteKind::Clamped, "stop_sequences", format!("{} of {asked} are sent", stops.len()));
         }
         if !stops.is_empty() {
-            let out = body.key("stop");
+            let out = body.key(key);
             for (index, stop) in stops.into_iter().enumerate() {
                 out.push(if index == 0 { b'[' } else { b',' });
                 push_quoted(out, stop);
@@ -83,7 +88,7 @@ impl Parameters<'_, '_> {
         }
     }
 
-    fn sampling(&self, body: &mut Object<'_>, notes: &mut Notes) {
+    pub(super) fn sampling(&self, body: &mut Object<'_>, notes: &mut Notes) {
         let all: [(&str, Option<RawJson<'_>>, bool); 3] = [
             ("temperature", self.request.temperature, self.quirks.temperature),
             ("top_p", self.request.top_p, self.quirks.top_p),

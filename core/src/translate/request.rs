@@ -1,16 +1,15 @@
-//! The translator: a Messages request in, a chat-completions request out.
+//! The translator: a Messages request in, a request in the backend's dialect out.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::backend_error::RefusedParameter;
+use super::body::{Prompt, Written};
 use super::content::{ContentReader, DocumentText, NoDocuments};
 use super::context::RequestContext;
 use super::conversation::Conversation;
-use super::estimate;
-use super::messages::MessageList;
 use super::model;
+use super::native;
 use super::notes::{Note, NoteKind, Notes};
-use super::parameters::Parameters;
 use super::tools::Offered;
 use crate::backend::{
     self, BackendSpec, MaxTokensKey, Model, Quirks, ReasoningParameter, ThinkingHistory, ToolChoiceForm,
@@ -20,11 +19,10 @@ use crate::ids::Seed;
 use crate::secret::{Secret, Secrets};
 use crate::session::{SessionKey, SessionTable, Timestamp, TurnRecord};
 use crate::stream::convert_response;
-use crate::wire::JsonText;
 use crate::wire::anthropic::{MessagesRequest, RequestBody};
 use crate::wire::blocks::{Block, Content};
 use crate::wire::json::Object;
-use crate::wire::{ApiError, ErrorType};
+use crate::wire::{ApiError, Dialect, ErrorType, JsonText};
 
 /// Translates requests for one backend, and whole answers back.
 ///
@@ -64,6 +62,8 @@ pub struct Options {
     pub tools: Option<bool>,
     /// Whether images are sent, whatever is known of the model.
     pub images: Option<bool>,
+    /// The API by which the backend is asked.
+    pub dialect: Dialect,
     /// Keys that the server knows: masked where it repeats them in an error.
     pub secrets: Vec<Secret>,
 }
@@ -124,7 +124,11 @@ impl Translator {
     pub fn new(spec: BackendSpec, options: Options) -> Self {
         let secrets = Secrets::new(options.secrets.iter().cloned());
         let sessions = Mutex::new(SessionTable::new());
-        Translator { quirks: Mutex::new(spec.quirks), spec, options, secrets, sessions }
+        let quirks = match options.dialect {
+            Dialect::Chat => spec.quirks,
+            Dialect::Messages => native::quirks(spec.quirks),
+        };
+        Translator { quirks: Mutex::new(quirks), spec, options, secrets, sessions }
     }
 
     /// The backend it translates for.
@@ -177,6 +181,9 @@ impl Translator {
         };
         let system = system_texts(request.system.take(), &mut reader);
         let conversation = Conversation::read(std::mem::take(&mut request.messages), &mut reader)?;
+        if self.options.dialect == Dialect::Messages {
+            native::complete(&mut request);
+        }
         let request = &request;
         let mut offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);
         if self.options.tools == Some(false) {
@@ -187,26 +194,20 @@ impl Translator {
         let mut out = Vec::with_capacity(meta.size_hint);
         let mut body = Object::begin(&mut out);
         body.plain("model", chosen.name);
-        let mut messages = MessageList::begin(body.key("messages"), quirks);
-        messages.system(&system);
-        messages.conversation(&conversation);
-        let (image_count, image_bytes) = messages.end();
-        if !offered.is_empty() {
-            offered.push(body.key("tools"));
-            if let Some(choice) = &request.tool_choice {
-                offered.push_choice(choice, &quirks, &mut body, &mut notes);
-            }
-        }
-        let raw_estimate = estimate::prompt_tokens(body.written(), image_count, image_bytes);
-        let estimate = lock(&self.sessions).correct(&meta.session, raw_estimate, meta.now);
-        let room = window.map(|window| estimate.room(window));
-        let cap = [self.options.max_output_tokens, meta.max_tokens, room].into_iter().flatten().min();
-        let parameters = Parameters { request, quirks: &quirks, cap };
-        let max_tokens = parameters.push(&mut body, &mut notes);
-        body.json("stream", if request.stream { "true" } else { "false" });
-        if request.stream && quirks.stream_usage {
-            body.json("stream_options", r#"{"include_usage":true}"#);
-        }
+        let estimate = |raw| lock(&self.sessions).correct(&meta.session, raw, meta.now);
+        let cap = |raw| {
+            let room = window.map(|window| estimate(raw).room(window));
+            [self.options.max_output_tokens, meta.max_tokens, room].into_iter().flatten().min()
+        };
+        let prompt = Prompt {
+            system: &system,
+            conversation: &conversation,
+            offered: &offered,
+            request,
+            quirks: &quirks,
+            cap: &cap,
+        };
+        let Written { max_tokens, raw_estimate } = prompt.push(self.options.dialect, &mut body, &mut notes);
         body.end();
 
         let context = RequestContext {
@@ -215,9 +216,10 @@ impl Translator {
             window,
             model: asked,
             backend: self.spec.name,
+            dialect: self.options.dialect,
             seed: meta.seed,
             session: meta.session.clone(),
-            estimated_input_tokens: estimate.tokens,
+            estimated_input_tokens: estimate(raw_estimate).tokens,
             raw_estimate,
             stream: request.stream,
             show_thinking: request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled")),
@@ -255,7 +257,7 @@ impl Translator {
             RefusedParameter::ToolChoice => {
                 // Servers that take no object mostly take the words.
                 quirks.tool_choice = match quirks.tool_choice {
-                    ToolChoiceForm::Reference => ToolChoiceForm::Words,
+                    ToolChoiceForm::Reference if self.options.dialect == Dialect::Chat => ToolChoiceForm::Words,
                     _ => ToolChoiceForm::None,
                 };
             }

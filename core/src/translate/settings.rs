@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::request::{Options, Translator};
 use crate::backend;
 use crate::error::{Error, ErrorKind, Result};
+use crate::wire::Dialect;
 
 /// The keys of the settings. Unknown ones are errors, so that a typing mistake does not pass in silence.
 #[derive(Deserialize)]
@@ -13,17 +14,18 @@ struct Settings {
     backend: String,
     model: Option<String>,
     max_output_tokens: Option<u64>,
+    backend_api: Dialect,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { backend: "openai".to_owned(), model: None, max_output_tokens: None }
+        Settings { backend: "openai".to_owned(), model: None, max_output_tokens: None, backend_api: Dialect::default() }
     }
 }
 
 impl Translator {
-    /// A translator by a JSON object with the keys `backend` (default `openai`), `model` and
-    /// `max_output_tokens`.
+    /// A translator by a JSON object with the keys `backend` (default `openai`), `model`,
+    /// `max_output_tokens` and `backend_api` (`chat`, or `messages` for a server's own Messages API).
     ///
     /// ```
     /// use anyclaude_core::{ErrorKind, Translator};
@@ -47,8 +49,12 @@ impl Translator {
         let settings: Settings = serde_path_to_error::deserialize(&mut reader)
             .map_err(|error| fail(format!("{}: {}", error.path(), error.inner())))?;
         reader.end().map_err(|error| fail(error.to_string()))?;
-        let options =
-            Options { model: settings.model, max_output_tokens: settings.max_output_tokens, ..Options::default() };
+        let options = Options {
+            model: settings.model,
+            max_output_tokens: settings.max_output_tokens,
+            dialect: settings.backend_api,
+            ..Options::default()
+        };
         Ok(Translator::new(*backend::by_name(&settings.backend)?, options))
     }
 }

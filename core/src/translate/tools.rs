@@ -61,6 +61,17 @@ impl<'t, 'a> Offered<'t, 'a> {
         self.tools.is_empty()
     }
 
+    /// Each tool, with its other name if the backend is to have one.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'t Tool<'a>, Option<&str>)> {
+        self.tools.iter().map(|(tool, short)| (*tool, short.as_deref()))
+    }
+
+    /// The tool that the client knows by a name.
+    pub(super) fn find(&self, name: Option<&JsonText<'_>>) -> Option<(&'t Tool<'a>, Option<&str>)> {
+        let name = name?.decode();
+        self.iter().find(|(tool, _)| tool.name.decode() == name)
+    }
+
     pub(super) fn into_names(self) -> ToolNames {
         ToolNames::new(self.names)
     }
@@ -72,15 +83,11 @@ impl<'t, 'a> Offered<'t, 'a> {
             let mut object = Object::begin(out);
             object.plain("type", "function");
             let mut function = Object::begin(object.key("function"));
-            match short {
-                Some(short) => function.plain("name", short),
-                None => function.text("name", &tool.name),
-            };
+            push_name(&mut function, tool, short.as_deref());
             if let Some(description) = &tool.description {
                 function.text("description", description);
             }
-            let schema = tool.input_schema.map(|raw| raw.get()).filter(|json| json.starts_with('{'));
-            function.json("parameters", schema.unwrap_or(r#"{"type":"object","properties":{}}"#));
+            function.json("parameters", schema(tool));
             function.end();
             object.end();
         }
@@ -120,19 +127,29 @@ impl<'t, 'a> Offered<'t, 'a> {
     }
 
     fn push_named(&self, name: Option<&JsonText<'_>>, body: &mut Object<'_>, notes: &mut Notes) {
-        let found = name.and_then(|name| self.tools.iter().find(|(tool, _)| tool.name.decode() == name.decode()));
-        let Some((tool, short)) = found else {
+        let Some((tool, short)) = self.find(name) else {
             notes.add(NoteKind::Dropped, "tool_choice", "it names a tool that is not offered");
             return;
         };
         let mut object = Object::begin(body.key("tool_choice"));
         object.plain("type", "function");
         let mut function = Object::begin(object.key("function"));
-        match short {
-            Some(short) => function.plain("name", short),
-            None => function.text("name", &tool.name),
-        };
+        push_name(&mut function, tool, short);
         function.end();
         object.end();
     }
+}
+
+/// Writes a tool's name as the backend is to know it.
+pub(super) fn push_name(object: &mut Object<'_>, tool: &Tool<'_>, short: Option<&str>) {
+    match short {
+        Some(short) => object.plain("name", short),
+        None => object.text("name", &tool.name),
+    };
+}
+
+/// A tool's schema; what is no object allows every argument.
+pub(super) fn schema<'a>(tool: &Tool<'a>) -> &'a str {
+    let schema = tool.input_schema.map(|raw| raw.get()).filter(|json| json.starts_with('{'));
+    schema.unwrap_or(r#"{"type":"object","properties":{}}"#)
 }

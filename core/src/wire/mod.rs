@@ -6,13 +6,16 @@
 pub mod anthropic;
 mod api_error;
 pub mod blocks;
+mod dialect;
 pub(crate) mod json;
+pub(crate) mod messages_event;
 pub mod openai;
 mod repair;
-mod scan;
+pub(crate) mod scan;
 pub mod sse;
 
 pub use api_error::{ApiError, ErrorType, TokenLimit, UnknownErrorType};
+pub use dialect::Dialect;
 pub use json::{DecodedChars, JsonText, push_escaped, shape};
 pub(crate) use repair::may_hold_surrogates;
 pub use repair::repair_escapes;

@@ -114,6 +114,11 @@ impl<'a> Scanner<'a> {
         Scanner { text, at: 0, has_control: has_control(text.as_bytes()), depth: 0 }
     }
 
+    /// How many bytes have been taken.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
     /// The first byte of the next token, without taking it.
     pub(crate) fn peek(&mut self) -> Option<u8> {
         let rest = self.rest();

@@ -1,7 +1,7 @@
 //! Golden files: one case a file, sections between lines that begin with `=== `.
 //!
-//! `about` says what the case shows. `backend` (default `openai`) and `models` set the scene. With a
-//! `request`, its translation must be `body` and `notes`, or fail with `error`. With a `stream` from
+//! `about` says what the case shows. `backend` (default `openai`), `dialect` (`chat`, or `messages` for
+//! a server's own Messages API) and `models` set the scene. With a `request`, its translation must be `body` and `notes`, or fail with `error`. With a `stream` from
 //! the backend and its `end` (`closed`, `reset` or `stall`), the client must get `events`. With an
 //! `answer`, the client must get `message`, or `error`. `stream` may be one JSON string, for bytes that
 //! an editor would not keep. `ANYCLAUDE_BLESS=1` writes what came out.
@@ -45,8 +45,8 @@ impl Case {
             }
         }
         let known = [
-            "about", "backend", "models", "request", "body", "notes", "error", "stream", "end", "events", "answer",
-            "message",
+            "about", "backend", "dialect", "models", "request", "body", "notes", "error", "stream", "end", "events",
+            "answer", "message",
         ];
         for (name, _) in &sections {
             assert!(known.contains(&name.as_str()), "{}: section {name:?} is not known", path.display());

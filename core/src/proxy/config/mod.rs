@@ -11,11 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use keys::Setting;
-pub use values::{BackendApi, Switch};
+pub use values::Switch;
 
 use crate::backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::wire::Dialect;
 use values::{duration, hidden, optional_duration, write_duration, write_optional_duration};
 
 /// Settings of the proxy and its launcher. Every field has a default; unknown keys are errors.
@@ -33,7 +34,7 @@ pub struct Config {
     #[serde(serialize_with = "hidden")]
     pub api_key: Option<Secret>,
     /// Which of the server's interfaces is used: `chat` (chat completions) or `messages` (its own Messages API).
-    pub backend_api: BackendApi,
+    pub backend_api: Dialect,
     /// The server's model for requests that ask for a Claude model. By default the loaded one.
     pub model: Option<String>,
     /// The most tokens that prompt and answer may have together. By default what the server tells.
@@ -119,7 +120,7 @@ impl Default for Config {
             backend: AUTO.to_owned(),
             backend_url: None,
             api_key: None,
-            backend_api: BackendApi::Chat,
+            backend_api: Dialect::Chat,
             model: None,
             context_window: None,
             tools: Switch::Auto,

@@ -31,17 +31,6 @@ impl Switch {
     }
 }
 
-/// Which of a server's interfaces is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum BackendApi {
-    /// OpenAI's chat completions.
-    #[default]
-    Chat,
-    /// The server's own Messages API.
-    Messages,
-}
-
 impl JsonSchema for Secret {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Secret".into()

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyclaude_core::proxy::{AUTO, BackendApi};
+use anyclaude_core::proxy::AUTO;
 use anyclaude_core::{Config, Options, RequestMeta, StreamConverter, Translator, backend, blocking};
 use serde_json::{Value, json};
 
@@ -132,7 +132,7 @@ fn send_again(config: &Config, body: &Value) -> Result<(), Failure> {
         Some(_) => None,
         None => {
             let mut config = config.clone();
-            (config.port, config.run_file, config.backend_api) = (0, false, BackendApi::Chat);
+            (config.port, config.run_file) = (0, false);
             Some(blocking::start_proxy(config)?)
         }
     };
