@@ -76,3 +76,43 @@ impl Sign {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(look: Look, status: u16, server: Option<&str>, body: &str) -> bool {
+        Sign::new("/x", look).holds(&Sighting { status, server, body: body.as_bytes() })
+    }
+
+    #[test]
+    fn signs_are_what_the_servers_show() {
+        assert!(holds(Look::Text("Ollama is running"), 200, None, "Ollama is running\n"));
+        assert!(holds(Look::Keys(&["total_slots"]), 200, None, r#"{"total_slots":1}"#));
+        assert!(holds(Look::Field("status", "ok"), 200, None, r#"{"status": "ok"}"#));
+        assert!(holds(Look::Server("BaseHTTP/"), 200, Some("BaseHTTP/0.6 Python/3.12"), ""));
+        assert!(holds(Look::OwnedBy("vllm"), 200, None, r#"{"object":"list","data":[{"id":"m","owned_by":"vllm"}]}"#));
+        assert!(holds(Look::Entries("state"), 200, None, r#"{"object":"list","data":[{"id":"m","state":"loaded"}]}"#));
+        assert!(holds(Look::ListOrNothing, 200, None, "") && holds(Look::ListOrNothing, 200, None, r#"{"object":"list","data":[]}"#));
+    }
+
+    #[test]
+    fn a_stranger_shows_none() {
+        let looks = [
+            Look::Text("Ollama is running"),
+            Look::Keys(&["version"]),
+            Look::Field("status", "ok"),
+            Look::Server("llama.cpp"),
+            Look::Entries("state"),
+            Look::OwnedBy("vllm"),
+            Look::ListOrNothing,
+        ];
+        for look in looks {
+            for body in ["<html>hello</html>", "{}", "[1]", r#"{"object":"list","data":[{"id":"m"}],"status":"no"}"#] {
+                let is_list = look == Look::ListOrNothing && body.contains("list");
+                assert_eq!(holds(look, 200, Some("nginx"), body), is_list, "{look:?} {body}");
+            }
+            assert!(!holds(look, 404, Some("llama.cpp"), "Ollama is running"), "{look:?}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Config, Stats};
+use super::{BackendChoice, BackendInfo, Config, Stats};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Starts the proxy on a runtime of its own. Returns when the port is bound.
@@ -47,6 +47,27 @@ impl ProxyHandle {
     /// Counters since the start.
     pub fn stats(&self) -> Stats {
         self.running.as_ref().map(|(inner, _)| inner.stats()).unwrap_or_default()
+    }
+
+    /// The backend that requests go to now.
+    pub fn backend(&self) -> Option<BackendInfo> {
+        self.running.as_ref().map(|(inner, _)| inner.backend())
+    }
+
+    /// From now on requests go to another backend. Those in flight end on the one they began with.
+    ///
+    /// # Errors
+    /// As [`ProxyHandle::set_backend`](super::ProxyHandle::set_backend).
+    pub fn set_backend(&self, choice: BackendChoice) -> Result<BackendInfo> {
+        match &self.running {
+            Some((inner, _)) => inner.set_backend(choice),
+            None => Err(Error::new(ErrorKind::Internal, "the proxy has been stopped")),
+        }
+    }
+
+    /// What users should know of this backend.
+    pub fn warnings(&self) -> Vec<String> {
+        self.running.as_ref().map(|(inner, _)| inner.warnings()).unwrap_or_default()
     }
 
     /// Takes no more requests, waits up to `grace` for those in flight, then breaks them off.

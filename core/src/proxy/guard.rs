@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN};
 use subtle::ConstantTimeEq;
 
 use super::Config;
@@ -41,11 +41,16 @@ fn check_host(config: &Config, headers: &HeaderMap, authority: Option<&str>) -> 
 
 /// Browsers name the page that sends a request; Claude Code and the SDKs send nothing.
 fn check_origin(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-    if config.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()) {
+    if !headers.contains_key(ORIGIN) || allowed_origin(config, headers).is_some() {
         return Ok(());
     }
     Err(refused("Origin", "is a web page that may not use this proxy; add it to allowed_origins if it may"))
+}
+
+/// The page that sends a request, if it may use this proxy.
+pub(super) fn allowed_origin(config: &Config, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(ORIGIN)?;
+    config.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
 }
 
 fn check_token(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {

@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::active::Active;
 use super::reply::{REQUEST_ID, ReplyBody};
-use super::{Proxy, control, guard, models, passthrough, pipeline, reply};
+use super::{Proxy, control, cors, guard, models, passthrough, pipeline, reply};
 use crate::backend::Role;
 use crate::ids::Seed;
 use crate::wire::{ApiError, ErrorType};
@@ -26,7 +26,11 @@ pub(super) async fn handle(proxy: Arc<Proxy>, request: Request<Incoming>) -> Res
     let (parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(|authority| authority.as_str());
     let is_control = parts.uri.path().starts_with(control::PREFIX);
-    let answer = match guard::check(&proxy.config, &parts.headers, authority, !is_control) {
+    // What the owner's programs do is no page's business, allowed or not.
+    let origin = guard::allowed_origin(&proxy.config, &parts.headers).filter(|_| !is_control);
+    let is_preflight = origin.is_some() && cors::is_preflight(&parts);
+    let answer = match guard::check(&proxy.config, &parts.headers, authority, !is_control && !is_preflight) {
+        Ok(()) if is_preflight => Ok(cors::preflight(&parts)),
         Ok(()) if is_control => control::answer(&proxy, &parts, body).await,
         Ok(()) => {
             let span = tracing::info_span!("request", id = request_id);
@@ -41,6 +45,9 @@ pub(super) async fn handle(proxy: Arc<Proxy>, request: Request<Incoming>) -> Res
     // An answer of Anthropic's own has its id.
     if let (Ok(value), false) = (HeaderValue::try_from(request_id), response.headers().contains_key(REQUEST_ID)) {
         response.headers_mut().insert(REQUEST_ID, value);
+    }
+    if let Some(origin) = origin {
+        cors::allow(origin, response.headers_mut());
     }
     Ok(response)
 }

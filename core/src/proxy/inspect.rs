@@ -7,7 +7,7 @@ use super::client;
 use super::config::Config;
 use super::discover::identify;
 use super::warnings::small_window;
-use crate::backend::{BackendSpec, Model};
+use crate::backend::{BackendSpec, Model, Role};
 use crate::error::Result;
 
 /// How long the server may take to say that it is well.
@@ -49,8 +49,8 @@ pub async fn inspect(config: &Config) -> Result<Inspection> {
             None => None,
         };
         healthy = Some(answer.is_some_and(|answer| answer.status < 400));
-        // A look for signs asks a server many things; Anthropic's is known by its name.
-        if !spec.signs.is_empty() && healthy == Some(true) {
+        // A look for signs asks a server many things; what passes through is known by its name.
+        if spec.role == Role::Translate && healthy == Some(true) {
             identified = identify(&server.base).await?;
         }
     }

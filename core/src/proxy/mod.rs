@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod connect;
 mod control;
+mod cors;
 mod demo;
 mod discover;
 mod documents;

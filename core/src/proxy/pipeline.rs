@@ -238,6 +238,9 @@ async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestC
         }
         let refusal = Refusal::read(response).await;
         let error = refusal.classify(&context);
+        if let Some(window) = error.limit.as_ref().and_then(|limit| limit.window) {
+            active.catalog.learn(&context.backend_model, |model| model.window = Some(window));
+        }
         let learned =
             refused_parameter(refusal.status, &refusal.body).is_some_and(|what| learn(&active, &context, what));
         let smaller =

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use hyper::HeaderMap;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -128,27 +129,26 @@ impl Lines {
 impl Trace {
     /// The request as the client sent it.
     pub(super) fn request(&self, method: &str, path: &str, headers: &HeaderMap, body: &[u8]) {
-        self.record(
-            "request",
-            json!({
-                "method": method, "path": redact::text(&self.secrets, path),
-                "headers": redact::headers(&self.secrets, headers), "body": self.body(body),
-            }),
-        );
+        let fields = json!({
+            "method": method, "path": redact::text(&self.secrets, path),
+            "headers": redact::headers(&self.secrets, headers),
+        });
+        self.record("request", self.with_body(&fields, body));
     }
 
     /// The request as the backend is sent it, and what was dropped or changed on the way.
     pub(super) fn translated(&self, backend: &str, url: Option<&str>, body: &[u8], notes: &[Note]) {
         let url = url.map(|url| redact::text(&self.secrets, url));
-        self.record("translated", json!({"backend": backend, "url": url, "body": self.body(body)}));
+        self.record("translated", self.with_body(&json!({"backend": backend, "url": url}), body));
         for note in notes {
-            self.record("note", json!({"note": redact::text(&self.secrets, &note.to_string())}));
+            self.record("note", json!({"note": redact::text(&self.secrets, &note.to_string())}).to_string());
         }
     }
 
     /// The head of the backend's answer.
     pub(super) fn response(&self, status: u16, headers: &HeaderMap) {
-        self.record("response", json!({"status": status, "headers": redact::headers(&self.secrets, headers)}));
+        let fields = json!({"status": status, "headers": redact::headers(&self.secrets, headers)});
+        self.record("response", fields.to_string());
     }
 
     /// Bytes of the backend's answer, as they come.
@@ -170,34 +170,42 @@ impl Trace {
             let stage = lines.stage;
             let rest = (!rest.is_empty()).then(|| redact::text(&self.secrets, &String::from_utf8_lossy(&rest)));
             if let Some(data) = rest {
-                send_record(&self.sender, &self.lost, self.number, self.begun, stage, json!({ "data": data }));
+                send_record(&self.sender, &self.lost, self.number, self.begun, stage, json!({ "data": data }).to_string());
             }
         }
-        self.record("timing", timing.clone());
+        self.record("timing", timing.to_string());
         let lost = self.lost.swap(0, Ordering::Relaxed);
         let mut outcome = outcome.clone();
         if let (Some(object), 1..) = (outcome.as_object_mut(), lost) {
             object.insert("records_lost".to_owned(), lost.into());
         }
-        let words = redact::text(&self.secrets, &outcome.to_string());
-        self.record("outcome", serde_json::from_str(&words).unwrap_or(Value::String(words)));
+        self.record("outcome", redact::text(&self.secrets, &outcome.to_string()));
         self.send(Message::End { number: self.number });
     }
 
     fn stream(&self, stage: &'static str, bytes: Option<Vec<u8>>) {
         if let Some(bytes) = bytes {
             let data = redact::text(&self.secrets, &String::from_utf8_lossy(&bytes));
-            self.record(stage, json!({ "data": data }));
+            self.record(stage, json!({ "data": data }).to_string());
         }
     }
 
-    /// A body as JSON where it is JSON, else as text.
-    fn body(&self, body: &[u8]) -> Value {
+    /// Fields and a body: as the JSON that it is, every key in its place, so that it can be sent again; as
+    /// text where it is none.
+    fn with_body(&self, fields: &Value, body: &[u8]) -> String {
         let text = redact::text(&self.secrets, &String::from_utf8_lossy(body));
-        serde_json::from_str(&text).unwrap_or(Value::String(text))
+        let is_json = serde_json::from_str::<&RawValue>(&text).is_ok();
+        // A record is one line. Inside of strings JSON has no line ends, so none of these says anything.
+        let body = if is_json { text.replace(['\n', '\r'], " ") } else { Value::String(text).to_string() };
+        let mut fields = fields.to_string();
+        fields.pop();
+        fields.push_str(",\"body\":");
+        fields.push_str(&body);
+        fields.push('}');
+        fields
     }
 
-    fn record(&self, stage: &'static str, fields: Value) {
+    fn record(&self, stage: &'static str, fields: String) {
         send_record(&self.sender, &self.lost, self.number, self.begun, stage, fields);
     }
 
@@ -212,7 +220,7 @@ fn send_record(
     number: u64,
     begun: Instant,
     stage: &'static str,
-    fields: Value,
+    fields: String,
 ) {
     let ms = begun.elapsed().as_micros() as f64 / 1000.0;
     send(sender, lost, Message::Record { number, ms, stage, fields });

@@ -17,6 +17,8 @@ use crate::steps::{Step, answer};
 pub struct Log {
     /// The bodies of the requests.
     pub requests: Vec<Value>,
+    /// The requests byte for byte.
+    pub raw: Vec<Vec<u8>>,
     /// Connections that the proxy closed before the script was over.
     pub left: usize,
     pub connections: usize,
@@ -79,9 +81,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     stream.set_nodelay(true).unwrap();
-    while let Some(body) = read_request(&mut stream).await {
+    while let Some((raw, body)) = read_request(&mut stream).await {
         let script = shared.scripts.lock().unwrap().pop_front();
-        shared.log.send_modify(|log| log.requests.push(body));
+        shared.log.send_modify(|log| {
+            log.requests.push(body);
+            log.raw.push(raw);
+        });
         let script = script.unwrap_or_else(|| vec![answer(500, &[], r#"{"error":"the script is over"}"#)]);
         for step in script {
             if play(&mut stream, step, &shared).await.is_err() {
@@ -133,8 +138,8 @@ async fn leaving(stream: &mut TcpStream) -> std::io::Error {
     }
 }
 
-/// The body of the next request; `None` when there is none.
-async fn read_request(stream: &mut TcpStream) -> Option<Value> {
+/// The next request and its body; `None` when there is none.
+async fn read_request(stream: &mut TcpStream) -> Option<(Vec<u8>, Value)> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = memchr::memmem::find(&bytes, b"\r\n\r\n") {
@@ -142,7 +147,8 @@ async fn read_request(stream: &mut TcpStream) -> Option<Value> {
             let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
             let length: usize = length.map_or(0, |length| length.parse().unwrap());
             if let Some(body) = bytes.get(end + 4..end + 4 + length) {
-                return Some(serde_json::from_slice(body).unwrap_or(Value::Null));
+                let body = serde_json::from_slice(body).unwrap_or(Value::Null);
+                return Some((bytes, body));
             }
         }
         match stream.read_buf(&mut bytes).await {

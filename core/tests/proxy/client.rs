@@ -90,6 +90,31 @@ impl Client {
         (head, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
+    /// The body behind a head, by its length or its chunks.
+    pub async fn body(&mut self, head: &Head) -> Vec<u8> {
+        if let Some(length) = head.header("content-length") {
+            let length = length.parse().unwrap();
+            while self.bytes.len() < length {
+                self.fill().await;
+            }
+            let rest = self.bytes.split_off(length);
+            return std::mem::replace(&mut self.bytes, rest);
+        }
+        let mut body = Vec::new();
+        loop {
+            let size = usize::from_str_radix(self.until(b"\r\n").await.trim(), 16).expect("the size of a chunk");
+            while self.bytes.len() < size + 2 {
+                self.fill().await;
+            }
+            let rest = self.bytes.split_off(size + 2);
+            let chunk = std::mem::replace(&mut self.bytes, rest);
+            if size == 0 {
+                return body;
+            }
+            body.extend_from_slice(&chunk[..size]);
+        }
+    }
+
     /// The next event; `None` at the end of the stream.
     pub async fn event(&mut self) -> Option<Event> {
         loop {

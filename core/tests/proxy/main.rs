@@ -19,12 +19,16 @@ mod scene;
 mod steps;
 
 mod commit;
+mod control;
 mod ends;
 mod guard;
 mod leaving;
 mod limits;
 mod neighbours;
+mod passthrough;
 mod retries;
 mod silence;
 mod slow_reader;
 mod stopping;
+mod switching;
+mod traces;

@@ -39,7 +39,7 @@ async fn a_refused_parameter_is_left_out_from_then_on() {
     assert_eq!(log.connections, 1, "the connection is used again");
 }
 
-/// The window belongs to the prompt, so the next request asks for as much as before.
+/// The server has told its window: from then on nothing asks for more than that.
 #[tokio::test(start_paused = true)]
 async fn a_smaller_answer_is_asked_for_once() {
     let scene = Scene::new().await;
@@ -55,7 +55,7 @@ async fn a_smaller_answer_is_asked_for_once() {
     let asked: Vec<u64> = log.requests.iter().map(|body| body["max_tokens"].as_u64().unwrap()).collect();
     assert_eq!(asked[0], 64_000);
     assert!(asked[1] > 20_000 && asked[1] + 6000 < 32_768, "{asked:?}");
-    assert_eq!(asked[2], 64_000);
+    assert_eq!(asked[2], 32_768);
 }
 
 #[tokio::test(start_paused = true)]

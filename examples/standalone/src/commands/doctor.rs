@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyclaude_core::backend::Role;
+use anyclaude_core::backend::{BACKENDS, Role};
 use anyclaude_core::launch::{self, Launch};
 use anyclaude_core::proxy::{Inspection, inspect};
 use serde::Serialize;
@@ -161,7 +161,12 @@ fn about_servers(chosen: &backend::Chosen) -> Option<Finding> {
     }
     let names: Vec<String> = chosen.found.iter().map(|found| format!("{} at {}", found.spec.name, found.url)).collect();
     Some(match names.as_slice() {
-        [] => Finding::wrong("servers", "none found at the usual addresses", "start one, or name it with --backend"),
+        [] => {
+            let mut usual: Vec<&str> = BACKENDS.iter().filter(|spec| !spec.signs.is_empty()).filter_map(|s| s.default_url).collect();
+            usual.dedup();
+            let what = format!("none found at the usual addresses: {}", usual.join(", "));
+            Finding::wrong("servers", what, "start one, or name it with --backend")
+        }
         names => Finding::ok("servers", format!("found {}", names.join(", "))),
     })
 }

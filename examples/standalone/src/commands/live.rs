@@ -11,13 +11,13 @@ use sysinfo::{Pid, ProcessesToUpdate, System};
 use ureq::Agent;
 
 use crate::failure::Failure;
-use crate::output::{self, BAD, Busy, GOOD, styled};
+use crate::output::{self, BAD, Busy, GOOD, ODD, styled};
 
 /// How long one check may take: a small machine reads its prompt for minutes.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Words of the prompt that is sent twice: long enough to tell a cache from none.
-const WORDS: usize = 1_500;
+/// Sentences of the prompt that is sent twice, some 2,000 tokens: long enough to tell a cache from none.
+const SENTENCES: usize = 200;
 
 /// After a client has left, the server must be free within this many times what a plain answer took.
 const FREE_WITHIN: f64 = 5.0;
@@ -26,6 +26,8 @@ const FREE_WITHIN: f64 = 5.0;
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     checks: Vec<Check>,
+    /// What the proxy noticed meanwhile.
+    warnings: Vec<String>,
     /// Resident memory in bytes: of the server, where its process is known, and of this program.
     server_memory: Option<u64>,
     own_memory: Option<u64>,
@@ -78,10 +80,13 @@ pub(super) fn run(config: &Config, seen: &Inspection, quiet: bool) -> Result<Rep
         }
         checks.push(check);
     }
-    let report = Report { checks, server_memory: server_memory(seen), own_memory: memory(std::process::id()) };
+    let report = Report { checks, warnings: proxy.warnings(), server_memory: server_memory(seen), own_memory: memory(std::process::id()) };
     if !quiet {
         let shown = |bytes: Option<u64>| bytes.map_or("not known".to_owned(), |bytes| format!("{} MB", bytes >> 20));
         let (server, own) = (shown(report.server_memory), shown(report.own_memory));
+        for warning in &report.warnings {
+            output::line(format_args!("{}  {warning}", styled(ODD, "warning")))?;
+        }
         output::line(format_args!("memory: server {server}, anyclaude {own}"))?;
     }
     proxy.stop(Duration::from_secs(1));
@@ -202,7 +207,14 @@ fn stream(client: &Client, _plain: f64) -> Result<String, String> {
 }
 
 fn cancel(client: &Client, plain: f64) -> Result<String, String> {
-    client.events(question("Write a very long story.", 2048), &mut |event| event["type"] != "content_block_delta")?;
+    let mut left = false;
+    client.events(question("Write a very long story.", 2048), &mut |event| {
+        left |= event["type"] == "content_block_delta";
+        !left
+    })?;
+    if !left {
+        return Err("nothing came that could have been cancelled".to_owned());
+    }
     let begun = Instant::now();
     answer(client, plain)?;
     let (seconds, limit) = (begun.elapsed().as_secs_f64(), plain.max(0.5) * FREE_WITHIN);
@@ -216,9 +228,7 @@ fn cancel(client: &Client, plain: f64) -> Result<String, String> {
 fn repeat(client: &Client, _plain: f64) -> Result<String, String> {
     // Different in every run, so that the first time is cold.
     let nonce = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    let words: Vec<String> =
-        (0..WORDS).map(|number| format!("w{}", (nonce >> (number % 24)) as u32 ^ number as u32)).collect();
-    let text = format!("{}\nSay hello.", words.join(" "));
+    let text = format!("{nonce}{}\nSay hello.", " The quick brown fox jumps over the lazy dog.".repeat(SENTENCES));
     let mut seen = Vec::new();
     for _ in 0..2 {
         let begun = Instant::now();

@@ -38,13 +38,34 @@ fn arg(setting: &Setting) -> Arg {
         Value::Number(number) => format!(" [default: {number}]"),
         _ => String::new(),
     };
-    let arg = arg.help(format!("{} [env: {}]{default}", setting.about.trim_end_matches('.'), setting.variable()));
+    let about = setting.about.trim_end_matches('.').replace('`', "");
+    let arg = arg.help(format!("{about} [env: {}]{default}", setting.variable()));
     let words = |arg: Arg| if setting.words.is_empty() { arg } else { arg.value_parser(setting.words.clone()) };
     match setting.kind.as_str() {
         "boolean" => arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("BOOL"),
-        "array" => arg.action(ArgAction::Append).value_delimiter(',').value_name("VALUE"),
-        "integer" => arg.value_name("NUMBER"),
-        _ => words(arg.value_name("VALUE")),
+        "array" => arg.action(ArgAction::Append).value_delimiter(',').value_name(value_name(&setting.key)),
+        _ => words(arg.value_name(value_name(&setting.key))),
+    }
+}
+
+/// What help texts call the value.
+fn value_name(key: &str) -> &'static str {
+    match key.rsplit('_').next().unwrap_or(key) {
+        "backend" => "KIND",
+        "url" => "URL",
+        "model" => "MODEL",
+        "api" => "API",
+        "tools" | "images" => "WHEN",
+        "window" | "tokens" => "TOKENS",
+        "host" => "ADDRESS",
+        "port" => "PORT",
+        "hosts" => "HOST",
+        "origins" => "ORIGIN",
+        "after" | "interval" | "timeout" | "age" => "TIME",
+        "bytes" => "BYTES",
+        "debug" => "LEVEL",
+        "home" | "path" => "PATH",
+        _ => "VALUE",
     }
 }
 
