@@ -2,9 +2,12 @@
 //!
 //! One case is one file with sections between lines that begin with `=== `: `about`, `args` (one a
 //! line), `env` and `stdin` where needed, then `exit`, `stdout` and `stderr` as they must come out.
-//! `{busy}` in the arguments is a port that is taken. `ANYCLAUDE_BLESS=1` writes what came out; a new
+//! A section `file NAME` is a file in the working folder, or below `{home}`. `{busy}` in the arguments is a
+//! port that is taken. `ANYCLAUDE_BLESS=1` writes what came out; a new
 //! case needs no more than its arguments.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod home;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,6 +16,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use home::Home;
 
 /// A case that has not ended by then serves, or hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -55,12 +60,15 @@ fn run(sections: &[(String, String)], busy: &str) -> [String; 3] {
     let lines = |name| section(sections, name).unwrap_or_default().lines();
     let mut command = Command::new(env!("CARGO_BIN_EXE_anyclaude"));
     command.args(lines("args").map(|argument| argument.replace("{busy}", busy)));
+    let home = Home::new();
+    for (name, text) in sections {
+        if let Some(file) = name.strip_prefix("file ") {
+            home.write(file, text);
+        }
+    }
+    home.prepare(&mut command);
     // Help is wrapped to the terminal.
     command.env("COLUMNS", "100");
-    // The caller's settings are none of the case's.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ANYCLAUDE_")) {
-        command.env_remove(name);
-    }
     command.envs(lines("env").map(|line| line.split_once('=').expect("NAME=value")));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let given = section(sections, "stdin").unwrap_or_default();
@@ -70,7 +78,8 @@ fn run(sections: &[(String, String)], busy: &str) -> [String; 3] {
     let (mut out, mut err) = (String::new(), String::new());
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-    [code, filter(&out, busy), filter(&err, busy)]
+    let place = home.path.display().to_string();
+    [code, filter(&out.replace(&place, "{home}"), busy), filter(&err.replace(&place, "{home}"), busy)]
 }
 
 fn wait(child: &mut Child) -> String {
@@ -115,7 +124,7 @@ fn sections(text: &str) -> Vec<(String, String)> {
     }
     for (name, _) in &sections {
         let given = ["about", "args", "env", "stdin"];
-        assert!(given.contains(&name.as_str()) || EXPECTED.contains(&name.as_str()), "section {name:?} is not known");
+        assert!(given.contains(&name.as_str()) || name.starts_with("file ") || EXPECTED.contains(&name.as_str()), "section {name:?} is not known");
     }
     sections
 }
