@@ -93,7 +93,10 @@ mod tests {
         assert!(holds(Look::Server("BaseHTTP/"), 200, Some("BaseHTTP/0.6 Python/3.12"), ""));
         assert!(holds(Look::OwnedBy("vllm"), 200, None, r#"{"object":"list","data":[{"id":"m","owned_by":"vllm"}]}"#));
         assert!(holds(Look::Entries("state"), 200, None, r#"{"object":"list","data":[{"id":"m","state":"loaded"}]}"#));
-        assert!(holds(Look::ListOrNothing, 200, None, "") && holds(Look::ListOrNothing, 200, None, r#"{"object":"list","data":[]}"#));
+        assert!(
+            holds(Look::ListOrNothing, 200, None, "")
+                && holds(Look::ListOrNothing, 200, None, r#"{"object":"list","data":[]}"#)
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::config::{AUTO, Config, Switch};
-use super::discover::{Found, discover};
+use super::discover::{Found, discover, recognise};
 use super::models::Catalog;
 use super::upstream::Upstream;
 use super::warnings::Warnings;
@@ -90,6 +90,10 @@ impl Active {
         let runtime = &Handle::current();
         if config.backend != AUTO {
             return Active::new(config, false, runtime);
+        }
+        if let Some(url) = &config.backend_url {
+            let spec = recognise(url).await?;
+            return Active::new(&Config { backend: spec.name.to_owned(), ..config.clone() }, true, runtime);
         }
         let found = discover().await;
         for Found { spec, url } in &found {

@@ -11,7 +11,7 @@ use hyper::{HeaderMap, Method, Uri};
 use super::client::{self, Answer, HttpClient};
 use super::upstream::base_url;
 use crate::backend::{BACKENDS, BackendSpec, Sighting};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// How long a server may take to answer a question. They are all on this machine.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -54,6 +54,18 @@ pub async fn identify(url: &str) -> Result<Option<&'static BackendSpec>> {
         }
     }
     Ok(None)
+}
+
+/// What the server at an address is.
+///
+/// # Errors
+/// [`Config`](ErrorKind::Config) when it shows none of the known kinds.
+pub async fn recognise(url: &str) -> Result<&'static BackendSpec> {
+    identify(url).await?.ok_or_else(|| {
+        let message = "backend: no server of a known kind shows itself at backend_url; name its kind, `openai` for any \
+                       that has chat completions";
+        Error::new(ErrorKind::Config, message)
+    })
 }
 
 /// Whether every sign of a kind is there.

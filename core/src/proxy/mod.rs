@@ -40,7 +40,7 @@ use tokio::task::JoinHandle;
 
 pub use active::{BackendChoice, BackendInfo};
 pub use config::{AUTO, Config, Setting, Switch};
-pub use discover::{Found, discover, identify};
+pub use discover::{Found, discover, identify, recognise};
 pub use inspect::{Inspection, inspect};
 pub use run_file::{RunFile, running};
 pub use stats::Stats;

@@ -122,7 +122,7 @@ fn credentials(proxy: &Proxy, active: &Active, server: &Server, headers: &mut He
     let is_ours = |value: &HeaderValue| {
         let value = value.as_bytes();
         let bare = value.strip_prefix(b"Bearer ").unwrap_or(value);
-        bare == PLACEHOLDER_TOKEN.as_bytes() || inbound == Some(bare)
+        bare.is_empty() || bare == PLACEHOLDER_TOKEN.as_bytes() || inbound == Some(bare)
     };
     for name in [AUTHORIZATION, X_API_KEY] {
         if headers.get(&name).is_some_and(is_ours) {

@@ -170,7 +170,14 @@ impl Trace {
             let stage = lines.stage;
             let rest = (!rest.is_empty()).then(|| redact::text(&self.secrets, &String::from_utf8_lossy(&rest)));
             if let Some(data) = rest {
-                send_record(&self.sender, &self.lost, self.number, self.begun, stage, json!({ "data": data }).to_string());
+                send_record(
+                    &self.sender,
+                    &self.lost,
+                    self.number,
+                    self.begun,
+                    stage,
+                    json!({ "data": data }).to_string(),
+                );
             }
         }
         self.record("timing", timing.to_string());

@@ -46,7 +46,8 @@ async fn requests_and_answers_pass_byte_for_byte() {
         events.len()
     );
     scene.backend.script([Step::Write(chunked.into_bytes())]);
-    let headers = "accept: application/json\r\nanthropic-beta: a-1,b-2\r\nauthorization: Bearer sk-ant-oat01-secret\r\n";
+    let headers =
+        "accept: application/json\r\nanthropic-beta: a-1,b-2\r\nauthorization: Bearer sk-ant-oat01-secret\r\n";
     let length = body.len();
     let request = format!(
         "POST /v1/messages?beta=true HTTP/1.1\r\nhost: localhost\r\n{headers}connection: keep-alive, x-hop\r\nx-hop: 1\r\n\
@@ -70,9 +71,13 @@ async fn errors_pass_as_they_are() {
     let scene = scene(|_| {}).await;
     let words = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"extra":[1]}"#;
     scene.backend.script([answer(529, &[("retry-after", "7"), ("x-should-retry", "true")], words)]);
-    let request = "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-api-key: sk-ant-key1\r\ncontent-length: 2\r\n\r\n{}";
+    let request =
+        "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-api-key: sk-ant-key1\r\ncontent-length: 2\r\n\r\n{}";
     let (head, body) = send(&scene, request).await;
-    assert_eq!((head.status, head.header("retry-after"), head.header("x-should-retry")), (529, Some("7"), Some("true")));
+    assert_eq!(
+        (head.status, head.header("retry-after"), head.header("x-should-retry")),
+        (529, Some("7"), Some("true"))
+    );
     assert_eq!(body, words.as_bytes());
     assert_eq!((scene.proxy.stats().requests, scene.proxy.stats().errors), (1, 1));
 }
@@ -96,7 +101,9 @@ async fn only_thinking_of_our_own_is_cut() {
     let theirs = r#"{"type":"thinking","thinking":"t","signature":"EqQB"}"#;
     let ours = format!(r#"{{"type":"thinking","thinking":"u","signature":"{SIGNATURE}"}}"#);
     let body = |blocks: &str| {
-        format!(r#"{{"messages" : [{{"role":"assistant","content":[{blocks}{{"type":"text","text":"{SIGNATURE}"}}]}}]}}"#)
+        format!(
+            r#"{{"messages" : [{{"role":"assistant","content":[{blocks}{{"type":"text","text":"{SIGNATURE}"}}]}}]}}"#
+        )
     };
     let sent = body(&format!("{theirs}, {ours} ,"));
     let request = format!(
@@ -116,7 +123,8 @@ async fn only_thinking_of_our_own_is_cut() {
 async fn the_proxys_own_token_is_no_login() {
     let scene = scene(|config| config.inbound_token = Some(Secret::new("d00r"))).await;
     for header in ["authorization: Bearer d00r", "x-api-key: d00r"] {
-        let request = format!("POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n{header}\r\ncontent-length: 2\r\n\r\n{{}}");
+        let request =
+            format!("POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n{header}\r\ncontent-length: 2\r\n\r\n{{}}");
         let (head, body) = send(&scene, &request).await;
         assert_eq!((head.status, head.header("x-should-retry")), (403, Some("false")));
         assert!(String::from_utf8_lossy(&body).contains("anyclaude use anthropic"));

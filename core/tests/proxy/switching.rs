@@ -21,7 +21,14 @@ fn choice(backend: &Backend) -> BackendChoice {
 async fn requests_in_flight_end_on_the_old_one() {
     let scene = Scene::new().await;
     let other = Backend::start(&scene.clock).await;
-    scene.backend.script([head(), text("Old"), Step::Pass(Duration::from_secs(2)), text(" words"), finish("stop"), end()]);
+    scene.backend.script([
+        head(),
+        text("Old"),
+        Step::Pass(Duration::from_secs(2)),
+        text(" words"),
+        finish("stop"),
+        end(),
+    ]);
     other.script([head(), text("New words"), finish("stop"), end()]);
     let mut first = scene.stream().await;
     first.head().await;
@@ -38,7 +45,8 @@ async fn requests_in_flight_end_on_the_old_one() {
 
 #[tokio::test(start_paused = true)]
 async fn the_key_stays_with_its_server() {
-    let scene = Scene::with(|config: &mut Config| config.api_key = Some(anyclaude_core::Secret::new("k3y-of-old"))).await;
+    let scene =
+        Scene::with(|config: &mut Config| config.api_key = Some(anyclaude_core::Secret::new("k3y-of-old"))).await;
     let other = Backend::start(&scene.clock).await;
     other.script([head(), text("Hi"), finish("stop"), end()]);
     scene.proxy.set_backend(choice(&other)).unwrap();

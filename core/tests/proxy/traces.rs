@@ -71,7 +71,9 @@ async fn a_trace_tells_the_whole_way() {
         records.iter().filter(|record| record["stage"] == stage).filter_map(|record| record["data"].as_str()).collect()
     };
     assert!(joined("backend").contains(r#""content":"Hello""#));
-    assert!(joined("client").starts_with("event: message_start\n") && joined("client").ends_with("\"message_stop\"}\n\n"));
+    assert!(
+        joined("client").starts_with("event: message_start\n") && joined("client").ends_with("\"message_stop\"}\n\n")
+    );
     assert_eq!(find("outcome")["stop_reason"], "end_turn");
     for stage in ["read", "translate", "send", "first_token", "end"] {
         assert!(find("timing")[stage].is_number(), "{stage}");

@@ -124,7 +124,10 @@ fn sections(text: &str) -> Vec<(String, String)> {
     }
     for (name, _) in &sections {
         let given = ["about", "args", "env", "stdin"];
-        assert!(given.contains(&name.as_str()) || name.starts_with("file ") || EXPECTED.contains(&name.as_str()), "section {name:?} is not known");
+        assert!(
+            given.contains(&name.as_str()) || name.starts_with("file ") || EXPECTED.contains(&name.as_str()),
+            "section {name:?} is not known"
+        );
     }
     sections
 }

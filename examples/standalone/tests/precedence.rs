@@ -54,7 +54,11 @@ fn the_strongest_layer_wins() {
         (Case { user: all.user, ..Case::default() }, json!("of-user"), "config.json"),
         (Case::default(), Value::Null, "default"),
         // An empty variable is none.
-        (Case { variable: Some(("ANYCLAUDE_MODEL", "")), user: all.user, ..Case::default() }, json!("of-user"), "config.json"),
+        (
+            Case { variable: Some(("ANYCLAUDE_MODEL", "")), user: all.user, ..Case::default() },
+            json!("of-user"),
+            "config.json",
+        ),
     ] {
         assert_eq!(shown(case, "show", "model"), (value, source.to_owned()));
     }
@@ -66,7 +70,13 @@ fn every_kind_of_value_comes_from_every_layer() {
         ("backend", "--backend=ollama", ("ANYCLAUDE_MODE", "ollama"), "backend = \"ollama\"", json!("ollama")),
         ("debug", "--debug=2", ("ANYCLAUDE_DEBUG", "2"), "debug = 2", json!(2)),
         ("proxy_only", "--proxy-only", ("PROXY_ONLY", "1"), "proxy_only = true", json!(true)),
-        ("stall_timeout", "--stall-timeout=off", ("ANYCLAUDE_STALL_TIMEOUT", "off"), "stall_timeout = \"off\"", json!("off")),
+        (
+            "stall_timeout",
+            "--stall-timeout=off",
+            ("ANYCLAUDE_STALL_TIMEOUT", "off"),
+            "stall_timeout = \"off\"",
+            json!("off"),
+        ),
         ("tools", "--tools=off", ("ANYCLAUDE_TOOLS", "off"), "tools = \"off\"", json!("off")),
         (
             "allowed_hosts",

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::Config;
+use super::{AUTO, Config};
+use crate::backend::BACKENDS;
 
 /// One setting, for flags, variables and tables.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +51,10 @@ pub(super) fn all() -> Vec<Setting> {
         let property = schema.pointer(&format!("/properties/{key}")).cloned().unwrap_or_default();
         let about = property.get("description").and_then(Value::as_str).unwrap_or("").replace('\n', " ");
         let target = property.get("$ref").and_then(Value::as_str).and_then(|path| schema.pointer(path.get(1..)?));
-        let words = target.into_iter().flat_map(words).collect();
+        let words = match key.as_str() {
+            "backend" => kinds(),
+            _ => target.into_iter().flat_map(words).collect(),
+        };
         let kind = property.get("type").map_or("string", |kind| match kind {
             Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or(""),
             kind => kind.as_str().unwrap_or(""),
@@ -60,6 +64,12 @@ pub(super) fn all() -> Vec<Setting> {
         settings.push(Setting { key, about, kind, words, default, is_secret });
     }
     settings
+}
+
+/// The words for a backend.
+fn kinds() -> Vec<String> {
+    let names = BACKENDS.iter().flat_map(|spec| std::iter::once(&spec.name).chain(spec.aliases));
+    std::iter::once(&AUTO).chain(names).map(|name| (*name).to_owned()).collect()
 }
 
 /// The settings in the order of the struct, which a map of `serde_json` does not keep.

@@ -26,7 +26,8 @@ use values::{duration, hidden, optional_duration, write_duration, write_optional
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// The kind of server behind the proxy, or `auto`: the first known kind that is found at its usual address.
+    /// The kind of server behind the proxy, or `auto`: what the server at `backend_url` shows itself to be, or
+    /// else the first known kind that is found at its usual address.
     pub backend: String,
     /// Where that server is, e.g. `http://127.0.0.1:8080/v1`. By default where its kind usually listens.
     pub backend_url: Option<String>,
@@ -50,7 +51,7 @@ pub struct Config {
     /// The address to listen on. Others than loopback need `inbound_token`.
     #[schemars(with = "String")]
     pub host: IpAddr,
-    /// The port to listen on; 0 for any free one.
+    /// The port to listen on; 0 for any free one. `anyclaude serve` takes 4141 unless it is told another.
     pub port: u16,
     /// What clients must send as `x-api-key` or bearer token. By default anything goes.
     #[serde(serialize_with = "hidden")]
@@ -207,8 +208,6 @@ impl Config {
         let fail = |message: &str| Err(Error::new(ErrorKind::Config, message));
         if self.backend != AUTO {
             backend::by_name(&self.backend)?;
-        } else if self.backend_url.is_some() {
-            return fail("backend_url: without a backend nobody knows what is there; name its kind as backend");
         }
         if !self.host.is_loopback() && self.inbound_token.is_none() {
             return fail("host: an address that others can reach needs inbound_token, or host 127.0.0.1");
@@ -221,6 +220,18 @@ impl Config {
         }
         if self.debug > 3 {
             return fail("debug: 0, 1, 2 or 3");
+        }
+        for (key, time) in [
+            ("connect_timeout", Some(self.connect_timeout)),
+            ("first_byte_timeout", self.first_byte_timeout),
+            ("stall_timeout", self.stall_timeout),
+            ("header_timeout", Some(self.header_timeout)),
+            ("body_timeout", Some(self.body_timeout)),
+        ] {
+            if time.is_some_and(|time| time.is_zero()) {
+                let off = if matches!(key, "first_byte_timeout" | "stall_timeout") { ", or off for none" } else { "" };
+                return fail(&format!("{key}: nothing gets done in no time; give it some{off}"));
+            }
         }
         if self.ping_interval < Duration::from_millis(10) {
             return fail("ping_interval: at least 10ms");
@@ -263,6 +274,14 @@ mod tests {
             let error = Config::from_json(json.as_bytes()).unwrap_err();
             assert!(error.message().contains(words), "{error}");
         }
+    }
+
+    #[test]
+    fn no_time_is_no_limit() {
+        let config = Config { stall_timeout: Some(Duration::ZERO), ..Config::default() };
+        assert!(config.validate().unwrap_err().message().contains("or off for none"));
+        let config = Config { body_timeout: Duration::ZERO, ..Config::default() };
+        assert!(config.validate().unwrap_err().message().starts_with("body_timeout: "));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which backend the settings mean, told to people.
 
-use anyclaude_core::proxy::{AUTO, Found, discover};
+use anyclaude_core::proxy::{AUTO, Found, discover, recognise};
 use anyclaude_core::{Config, backend};
 
 use crate::failure::Failure;
@@ -23,9 +23,14 @@ impl Chosen {
 }
 
 /// Looks for a server, where none was named, and puts it into the settings.
-pub(super) async fn choose(config: &mut Config) -> Chosen {
+pub(super) async fn choose(config: &mut Config) -> Result<Chosen, Failure> {
     if config.backend != AUTO {
-        return Chosen { found: Vec::new(), named: true };
+        return Ok(Chosen { found: Vec::new(), named: true });
+    }
+    if let Some(url) = &config.backend_url {
+        let _busy = Busy::new("looking what the server is");
+        config.backend = recognise(url).await?.name.to_owned();
+        return Ok(Chosen { found: Vec::new(), named: true });
     }
     let found = {
         let _busy = Busy::new("looking for model servers");
@@ -38,7 +43,7 @@ pub(super) async fn choose(config: &mut Config) -> Chosen {
         }
         None => config.backend = "demo".to_owned(),
     }
-    Chosen { found, named: false }
+    Ok(Chosen { found, named: false })
 }
 
 /// What was found and chosen, in lines.

@@ -71,9 +71,10 @@ pub(crate) fn run(args: &Doctor) -> Result<(), Failure> {
     let running = proxies(&settings.config)?;
     let mut config = settings.config.clone();
     let (chosen, seen) = runtime()?.block_on(async {
-        let chosen = backend::choose(&mut config).await;
+        let chosen = backend::choose(&mut config).await?;
         let _busy = Busy::new("asking the server");
-        inspect(&config).await.map(|seen| (chosen, seen))
+        let seen = inspect(&config).await?;
+        Ok::<_, Failure>((chosen, seen))
     })?;
     let mut findings = vec![about_settings(&settings)];
     findings.extend(about_claude(&settings, &seen));
@@ -162,7 +163,8 @@ fn about_servers(chosen: &backend::Chosen) -> Option<Finding> {
     let names: Vec<String> = chosen.found.iter().map(|found| format!("{} at {}", found.spec.name, found.url)).collect();
     Some(match names.as_slice() {
         [] => {
-            let mut usual: Vec<&str> = BACKENDS.iter().filter(|spec| !spec.signs.is_empty()).filter_map(|s| s.default_url).collect();
+            let mut usual: Vec<&str> =
+                BACKENDS.iter().filter(|spec| !spec.signs.is_empty()).filter_map(|s| s.default_url).collect();
             usual.dedup();
             let what = format!("none found at the usual addresses: {}", usual.join(", "));
             Finding::wrong("servers", what, "start one, or name it with --backend")

@@ -80,7 +80,12 @@ pub(super) fn run(config: &Config, seen: &Inspection, quiet: bool) -> Result<Rep
         }
         checks.push(check);
     }
-    let report = Report { checks, warnings: proxy.warnings(), server_memory: server_memory(seen), own_memory: memory(std::process::id()) };
+    let report = Report {
+        checks,
+        warnings: proxy.warnings(),
+        server_memory: server_memory(seen),
+        own_memory: memory(std::process::id()),
+    };
     if !quiet {
         let shown = |bytes: Option<u64>| bytes.map_or("not known".to_owned(), |bytes| format!("{} MB", bytes >> 20));
         let (server, own) = (shown(report.server_memory), shown(report.own_memory));

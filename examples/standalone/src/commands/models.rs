@@ -15,9 +15,10 @@ pub(crate) fn run(args: &Look) -> Result<(), Failure> {
     let settings = Settings::load(&args.flags, &[])?;
     let mut config = settings.config;
     let (chosen, seen) = runtime()?.block_on(async {
-        let chosen = backend::choose(&mut config).await;
+        let chosen = backend::choose(&mut config).await?;
         let _busy = Busy::new("asking the server");
-        inspect(&config).await.map(|seen| (chosen, seen))
+        let seen = inspect(&config).await?;
+        Ok::<_, Failure>((chosen, seen))
     })?;
     let models = seen.models.map_err(Failure::new)?;
     if args.output.json {

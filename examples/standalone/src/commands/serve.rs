@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Proxy) -> Result<(), Failure> {
     backend::tell(&settings.notes);
     runtime()?.block_on(async {
         let mut config = settings.config;
-        let chosen = backend::choose(&mut config).await;
+        let chosen = backend::choose(&mut config).await?;
         serve(config, &chosen).await
     })
 }

@@ -34,6 +34,8 @@ impl clap::Args for Flags {
 fn arg(setting: &Setting) -> Arg {
     let arg = Arg::new(setting.key.clone()).long(setting.flag());
     let default = match &setting.default {
+        // Each command has its own.
+        _ if setting.key == "port" => String::new(),
         Value::String(text) => format!(" [default: {text}]"),
         Value::Number(number) => format!(" [default: {number}]"),
         _ => String::new(),

@@ -49,9 +49,9 @@ pub(crate) fn launch_or_serve(args: &Proxy) -> Result<ExitCode, Failure> {
     if let Some(program) = program {
         let mut config = settings.config.clone();
         let there = runtime()?.block_on(async {
-            let chosen = backend::choose(&mut config).await;
-            chosen.has_server() && is_there(&config).await
-        });
+            let chosen = backend::choose(&mut config).await?;
+            Ok::<_, Failure>(chosen.has_server() && is_there(&config).await)
+        })?;
         if there {
             return launch(settings, &program, &[], args.verbose);
         }
@@ -81,7 +81,7 @@ fn launch(settings: Settings, program: &Path, args: &[String], verbose: u8) -> R
     backend::tell(&settings.notes);
     let runtime = runtime_beside_the_child()?;
     let code = runtime.block_on(async {
-        let chosen = backend::choose(&mut config).await;
+        let chosen = backend::choose(&mut config).await?;
         introduce(&config, &chosen)?;
         let token = config.inbound_token.clone();
         let proxy = start_proxy(config.clone()).await?;
