@@ -183,7 +183,7 @@ def test_idle_streams(tmp_path):
         await until(lambda: len(Light.open) < 10, 10, "the backend's connections are closed, too")
         await promptly(proxy)
 
-    run(scene, tmp_path, ping_interval="1s", stall_timeout="0s")
+    run(scene, tmp_path, ping_interval="1s", stall_timeout="off")
 
 
 def test_clients_that_never_read(tmp_path):
@@ -207,7 +207,7 @@ def test_clients_that_never_read(tmp_path):
             client.transport.abort()
         await until(lambda: len(Light.open) < 10, 10, "the backend's connections are closed, too")
 
-    run(scene, tmp_path, stall_timeout="0s")
+    run(scene, tmp_path, stall_timeout="off")
 
 
 def test_connections_that_say_nothing(tmp_path):

@@ -68,6 +68,10 @@ class Backend:
             return self.models if request.path == "/v1/models" else error(404, "no such path")
         return None
 
+    def check(self, request: Request) -> list[str]:
+        """What is wrong with a chat request."""
+        return strict.violations(request, CHAT)
+
     def wait_for(self, what: Callable[[], bool], seconds: float = 10) -> None:
         """Wait until something has happened on the server's side."""
         deadline = time.monotonic() + seconds
@@ -111,7 +115,7 @@ class Backend:
             self.others.append(request)
             return await reply.play(connection, request)
         exchange = Exchange(request)
-        exchange.violations = strict.violations(request, CHAT)
+        exchange.violations = self.check(request)
         if exchange.violations:
             self.violations += exchange.violations
             return await error(400, "; ".join(exchange.violations)).play(connection, request)
