@@ -25,9 +25,11 @@ test: ## everything, with a table of times at the end
 system:
 	@tests/setup/system.sh
 
-setup: system ## install Claude Code, the real backends and the tiny model into .cache/
+setup: ## install Claude Code, the real backends and the tiny model into .cache/
+	@tests/setup/system.sh clients
 	@tests/setup/claude.sh
-	@tests/setup/venv.sh tests mlx llama
+	@tests/setup/venv.sh tests mlx vllm-mlx llama
+	@tests/setup/npm.sh
 	@tests/setup/model.sh
 
 setup-tests: system

@@ -62,7 +62,7 @@ def test_web_pages_are_refused(backend, proxy, header):
 
 def test_inbound_token(backend, start_proxy):
     backend.script(Answer("In."), Answer("In."))
-    proxy = start_proxy(inbound_token_env="DOOR", env={"DOOR": "open-sesame"})
+    proxy = start_proxy(env={"ANYCLAUDE_INBOUND_TOKEN": "open-sesame"})
     assert messages.post(proxy.url, messages.request()).status == 401
     assert messages.post(proxy.url, messages.request(), headers={"x-api-key": "open-sesame"}).text == "In."
     bearer = {"x-api-key": "", "authorization": "Bearer open-sesame"}

@@ -41,7 +41,7 @@ class Exchange:
 class Backend:
     """Runs on a thread of its own, so that plain tests and blocking clients can use it."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.exchanges: list[Exchange] = []
         self.violations: list[str] = []
         self.others: list[Request] = []
@@ -50,7 +50,7 @@ class Backend:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._server = self._call(self._listen(0))
+        self._server = self._call(self._listen(port))
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     @property
@@ -61,6 +61,16 @@ class Backend:
         """What to answer: replies in turn, or one function of (request, number of the request)."""
         one = replies[0] if len(replies) == 1 else None
         self._script = one if callable(one) else list(replies)
+
+    def other(self, request: Request) -> Reply | None:
+        """The answer to what is no chat request."""
+        if request.method == "GET":
+            return self.models if request.path == "/v1/models" else error(404, "no such path")
+        return None
+
+    def check(self, request: Request) -> list[str]:
+        """What is wrong with a chat request."""
+        return strict.violations(request, CHAT)
 
     def wait_for(self, what: Callable[[], bool], seconds: float = 10) -> None:
         """Wait until something has happened on the server's side."""
@@ -101,12 +111,11 @@ class Backend:
             connection.close()
 
     async def _answer(self, connection: Connection, request: Request) -> None:
-        if request.method == "GET":
+        if reply := self.other(request):
             self.others.append(request)
-            reply = self.models if request.path == "/v1/models" else error(404, "no such path")
             return await reply.play(connection, request)
         exchange = Exchange(request)
-        exchange.violations = strict.violations(request, CHAT)
+        exchange.violations = self.check(request)
         if exchange.violations:
             self.violations += exchange.violations
             return await error(400, "; ".join(exchange.violations)).play(connection, request)

@@ -80,7 +80,7 @@ class Claude:
             command += ["--model", model]
         start = time.monotonic()
         process = subprocess.Popen(
-            command, cwd=self.project, env=self._env(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, cwd=self.project, env=self.env(**env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, start_new_session=True)
         try:
             out, err = process.communicate(timeout=timeout)
@@ -95,7 +95,8 @@ class Claude:
         run.result = next((event for event in events if event["type"] == "result"), {})
         return run
 
-    def _env(self, extra: dict[str, str]) -> dict[str, str]:
+    def env(self, **extra: str) -> dict[str, str]:
+        """The whole environment of a Claude Code that talks to the proxy."""
         own = {
             "HOME": str(self.home),
             "CLAUDE_CONFIG_DIR": str(self.home),

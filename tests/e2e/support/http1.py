@@ -19,6 +19,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     arrived: float = field(default_factory=time.monotonic)
+    lines: list[str] = field(default_factory=list)  # the header lines as they came
 
     @property
     def json(self) -> dict:
@@ -72,7 +73,7 @@ class Connection(asyncio.Protocol):
             body = await self._chunked()
         else:
             body = await self._exactly(int(headers.get("content-length", 0)))
-        return Request(method, path, headers, body)
+        return Request(method, path, headers, body, lines=lines)
 
     async def _chunked(self) -> bytes:
         body = b""

@@ -36,12 +36,12 @@ def end_group(process: subprocess.Popen, grace: float = 3) -> None:
 class Server:
     """A child that serves until it is stopped; its output goes to a file and into failure reports."""
 
-    def __init__(self, command: list[str], log: Path, **env: str) -> None:
+    def __init__(self, command: list[str], log: Path, cwd: Path | None = None, **env: str) -> None:
         self.log = log
         with log.open("wb") as sink:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=sink,
-                env=clean_env(**env), start_new_session=True)
+                cwd=cwd, env=clean_env(**env), start_new_session=True)
         self.output: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -27,7 +27,16 @@ def llama_cpp(port: int, log: Path) -> Server:
     return Server(command, log)
 
 
-START = {"mlx-lm": mlx_lm, "llama.cpp": llama_cpp}
+def vllm_mlx(port: int, log: Path) -> Server:
+    """Without the two flags of tool calls, tool results reach the template as plain text."""
+    command = [
+        str(CACHE / "venv/vllm-mlx/bin/vllm-mlx"), "serve", str(MODEL), "--host", "127.0.0.1", "--port", str(port),
+        "--offline", "--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--prefill-step-size", "512",
+    ]
+    return Server(command, log, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+
+
+START = {"mlx-lm": mlx_lm, "vllm-mlx": vllm_mlx, "llama.cpp": llama_cpp}
 
 
 class RealBackend:
