@@ -69,6 +69,10 @@ impl Facts {
         let Ok(list) = serde_json::from_slice::<Value>(body) else { return };
         for entry in list.get("data").and_then(Value::as_array).into_iter().flatten().take(MAX_MODELS) {
             let Some(id) = entry.get("id").and_then(Value::as_str) else { continue };
+            let owner = entry.get("owned_by").and_then(Value::as_str).unwrap_or("");
+            if owner.ends_with("embedding") || owner.ends_with("reranker") {
+                continue; // vllm-mlx lists what cannot answer, too
+            }
             let model = self.entry(id);
             let meta = entry.get("meta").and_then(|meta| meta.get("n_ctx"));
             let window = ["max_model_len", "context_length", "context_window", "max_context_length"]

@@ -29,7 +29,7 @@ pub enum Look {
     Server(&'static str),
     /// A list in OpenAI's shape whose entries have this key; an empty list counts.
     Entries(&'static str),
-    /// A list of models in OpenAI's shape, of which each names this owner; at least one.
+    /// A list of models in OpenAI's shape, of which the first names this owner.
     OwnedBy(&'static str),
     /// A list of models in OpenAI's shape, or nothing at all.
     ListOrNothing,
@@ -69,8 +69,7 @@ impl Sign {
             Look::Server(prefix) => answer.server.is_some_and(|server| server.starts_with(prefix)),
             Look::Entries(key) => entries().is_some_and(|entries| entries.iter().all(|entry| entry.get(key).is_some())),
             Look::OwnedBy(owner) => entries().is_some_and(|entries| {
-                let owned = |entry: &Value| entry.get("owned_by").and_then(Value::as_str) == Some(owner);
-                !entries.is_empty() && entries.iter().all(owned)
+                entries.first().and_then(|entry| entry.get("owned_by")).and_then(Value::as_str) == Some(owner)
             }),
             Look::ListOrNothing => answer.body.is_empty() || entries().is_some(),
         }
