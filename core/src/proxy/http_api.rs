@@ -55,10 +55,10 @@ pub(super) async fn handle(proxy: Arc<Proxy>, request: Request<Incoming>) -> Res
 async fn route(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming, seed: Seed) -> Result<Response<ReplyBody>, ApiError> {
     let path = parts.uri.path();
     let active = &proxy.active();
-    if let (Role::PassThrough, Some(server)) = (active.spec.role, active.upstream.server()) {
-        if !path.starts_with("/health") {
-            return passthrough::forward(proxy, active, server, parts, body, seed).await;
-        }
+    if let (Role::PassThrough, Some(server)) = (active.spec.role, active.upstream.server())
+        && !path.starts_with("/health")
+    {
+        return passthrough::forward(proxy, active, server, parts, body, seed).await;
     }
     match path.trim_end_matches('/') {
         "/v1/messages" => {

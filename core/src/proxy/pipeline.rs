@@ -75,8 +75,7 @@ async fn answer(tally: &mut Tally, parts: &Parts, body: Incoming, seed: Seed) ->
     tally.notes = std::mem::take(&mut translated.notes);
     tally.context = translated.context;
     if let Some(trace) = &tally.trace {
-        let info = &tally.active.info;
-        trace.translated(info.kind, info.url.as_deref(), &translated.body, &tally.notes);
+        trace.translated(&tally.active.info, tally.context.dialect, &translated.body, &tally.notes);
     }
     let sending = send(Arc::clone(&tally.active), job, Bytes::from(translated.body), tally.context.clone())
         .instrument(info_span!("send"));

@@ -16,10 +16,11 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Config;
+use super::{BackendInfo, Config};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{Secret, Secrets};
 use crate::translate::Note;
+use crate::wire::Dialect;
 use file::Message;
 
 /// Records that may wait for the disk.
@@ -137,9 +138,10 @@ impl Trace {
     }
 
     /// The request as the backend is sent it, and what was dropped or changed on the way.
-    pub(super) fn translated(&self, backend: &str, url: Option<&str>, body: &[u8], notes: &[Note]) {
-        let url = url.map(|url| redact::text(&self.secrets, url));
-        self.record("translated", self.with_body(&json!({"backend": backend, "url": url}), body));
+    pub(super) fn translated(&self, backend: &BackendInfo, api: Dialect, body: &[u8], notes: &[Note]) {
+        let url = backend.url.as_deref().map(|url| redact::text(&self.secrets, url));
+        let fields = json!({"backend": backend.kind, "api": api.as_str(), "url": url});
+        self.record("translated", self.with_body(&fields, body));
         for note in notes {
             self.record("note", json!({"note": redact::text(&self.secrets, &note.to_string())}).to_string());
         }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use ureq::Agent;
 
 use crate::failure::Failure;
+use crate::json;
 
 /// How long a proxy may take to answer its owner.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,8 +40,7 @@ pub(crate) fn switch(file: &RunFile, choice: &Value) -> Result<Value, Failure> {
     if answer.status().is_success() {
         return Ok(said);
     }
-    let message = said.pointer("/error/message").and_then(Value::as_str).unwrap_or("the proxy refused");
-    Err(Failure::settings(message))
+    Err(Failure::settings(json::text(&said, "/error/message")))
 }
 
 fn agent() -> Agent {

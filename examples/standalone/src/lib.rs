@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod control;
 mod failure;
+mod json;
 mod log;
 mod output;
 mod runtime;

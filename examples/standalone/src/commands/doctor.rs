@@ -14,6 +14,7 @@ use super::{backend, claude, live, models, status};
 use crate::args::Doctor;
 use crate::control::{Running, proxies};
 use crate::failure::Failure;
+use crate::json;
 use crate::output::{self, BAD, Busy, GOOD, ODD, styled};
 use crate::runtime::runtime;
 use crate::settings::Settings;
@@ -222,13 +223,12 @@ fn about_backend(seen: &Inspection, has_key: bool) -> Vec<Finding> {
 fn about_proxies(running: &[Running]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for one in running {
-        let text = |path: &str| one.status.pointer(path).and_then(Value::as_str).unwrap_or("");
+        let text = |pointer| json::text(&one.status, pointer);
         findings.push(Finding::ok(
             "running",
             format!("{} for {} {}", one.file.url, text("/backend/kind"), text("/backend/url")),
         ));
-        let warnings = one.status.get("warnings").and_then(Value::as_array).into_iter().flatten();
-        for warning in warnings.filter_map(Value::as_str) {
+        for warning in json::list(&one.status, "/warnings").iter().filter_map(Value::as_str) {
             findings.push(Finding::warning("running", warning, "see the server's own settings"));
         }
     }

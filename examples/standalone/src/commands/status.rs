@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::args::Output;
 use crate::control::{Running, proxies};
 use crate::failure::Failure;
+use crate::json;
 use crate::output::{self, BAD, ODD, styled};
 use crate::settings::{Flags, Settings};
 
@@ -38,8 +39,8 @@ pub(super) fn to_json(running: &Running) -> Value {
 
 fn describe(running: &Running) -> String {
     let status = &running.status;
-    let text = |path: &str| status.pointer(path).and_then(Value::as_str).unwrap_or("");
-    let number = |path: &str| status.pointer(path).and_then(Value::as_u64).unwrap_or(0);
+    let text = |pointer| json::text(status, pointer);
+    let number = |pointer| json::number(status, pointer);
     let uptime = humantime::format_duration(Duration::from_secs(number("/uptime_seconds")));
     let place = if text("/backend/url").is_empty() { String::new() } else { format!(" at {}", text("/backend/url")) };
     let away = match status.get("reachable") {
@@ -60,7 +61,7 @@ fn describe(running: &Running) -> String {
         number("/stats/cache_read_input_tokens"),
         number("/stats/output_tokens"),
     );
-    for warning in status.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+    for warning in json::list(status, "/warnings").iter().filter_map(Value::as_str) {
         lines.push_str(&format!("\n  {} {warning}", styled(ODD, "warning:")));
     }
     lines

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::args::Use;
 use crate::control::{Running, proxies, switch};
 use crate::failure::Failure;
+use crate::json;
 use crate::output;
 use crate::settings::{Flags, Settings};
 
@@ -32,9 +33,9 @@ pub(crate) fn run(args: &Use) -> Result<(), Failure> {
     if args.output.json {
         return Ok(output::json(&json!({"proxy": running.file.url, "backend": answer.get("backend")}))?);
     }
-    let text = |key: &str| answer.pointer(&format!("/backend/{key}")).and_then(Value::as_str).unwrap_or("");
-    let place = if text("url").is_empty() { String::new() } else { format!(" at {}", text("url")) };
-    output::line(format_args!("{} uses {}{place} from now on", running.file.url, text("kind")))?;
+    let (kind, url) = (json::text(&answer, "/backend/kind"), json::text(&answer, "/backend/url"));
+    let place = if url.is_empty() { String::new() } else { format!(" at {url}") };
+    output::line(format_args!("{} uses {kind}{place} from now on", running.file.url))?;
     Ok(())
 }
 

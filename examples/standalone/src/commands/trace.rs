@@ -5,12 +5,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyclaude_core::proxy::AUTO;
-use anyclaude_core::{Config, Options, RequestMeta, StreamConverter, Translator, backend, blocking};
+use anyclaude_core::{Config, Dialect, Options, RequestMeta, StreamConverter, Translator, backend, blocking};
 use serde_json::{Value, json};
 
 use crate::args::{Look, Replay, TraceFile};
 use crate::control::proxies;
 use crate::failure::Failure;
+use crate::json;
 use crate::output::{self, ODD, styled};
 use crate::settings::Settings;
 
@@ -21,19 +22,7 @@ pub(crate) fn list(args: &Look) -> Result<(), Failure> {
     let settings = Settings::load(&args.flags, &[])?;
     let mut entries = Vec::new();
     for path in files(&settings.config)? {
-        let records = read(&path)?;
-        let find = |stage: &str| records.iter().find(|record| record["stage"] == stage).cloned().unwrap_or_default();
-        let (request, outcome, timing) = (find("request"), find("outcome"), find("timing"));
-        entries.push(json!({
-            "name": path.file_stem().map(|name| name.to_string_lossy()),
-            "file": path,
-            "model": request.pointer("/body/model"),
-            "backend": find("translated").get("backend"),
-            "status": outcome.get("status"),
-            "stop_reason": outcome.get("stop_reason"),
-            "cancelled": outcome.get("cancelled"),
-            "ms": timing.get("end"),
-        }));
+        entries.push(entry(&path, &read(&path)?));
     }
     if args.output.json {
         return Ok(output::json(&entries.into())?);
@@ -42,22 +31,38 @@ pub(crate) fn list(args: &Look) -> Result<(), Failure> {
         output::line("no traces; they are written with ANYCLAUDE_DEBUG=2 or --debug 2")?;
     }
     for entry in &entries {
-        let text = |key: &str| match &entry[key] {
+        let word = |key: &str| match json::at(entry, key) {
             Value::String(text) => text.clone(),
             Value::Null => "-".to_owned(),
             other => other.to_string(),
         };
-        let end = if entry["cancelled"] == true { "left by the client".to_owned() } else { text("stop_reason") };
-        output::line(format_args!(
-            "{}  {}  {}  {}  {end}  {} ms",
-            text("name"),
-            text("model"),
-            text("backend"),
-            text("status"),
-            text("ms")
-        ))?;
+        let is_left = json::at(entry, "/cancelled") == true;
+        let end = if is_left { "left by the client".to_owned() } else { word("/stop_reason") };
+        let words = [word("/name"), word("/model"), word("/backend"), word("/status"), end, word("/ms") + " ms"];
+        output::line(words.join("  "))?;
     }
     Ok(())
+}
+
+/// What the list says of a trace.
+fn entry(path: &Path, records: &[Value]) -> Value {
+    let find = |stage| stages(records, stage).next().unwrap_or(&Value::Null);
+    let (request, outcome) = (find("request"), find("outcome"));
+    json!({
+        "name": path.file_stem().map(|name| name.to_string_lossy()),
+        "file": path,
+        "model": json::at(request, "/body/model"),
+        "backend": json::at(find("translated"), "/backend"),
+        "status": json::at(outcome, "/status"),
+        "stop_reason": json::at(outcome, "/stop_reason"),
+        "cancelled": json::at(outcome, "/cancelled"),
+        "ms": json::at(find("timing"), "/end"),
+    })
+}
+
+/// The records of a stage.
+fn stages<'r>(records: &'r [Value], stage: &'static str) -> impl Iterator<Item = &'r Value> {
+    records.iter().filter(move |record| json::text(record, "/stage") == stage)
 }
 
 pub(crate) fn show(args: &TraceFile) -> Result<(), Failure> {
@@ -67,10 +72,9 @@ pub(crate) fn show(args: &TraceFile) -> Result<(), Failure> {
         return Ok(output::json(&records.into())?);
     }
     for record in &records {
-        let stage = record["stage"].as_str().unwrap_or("?");
-        let ms = record["ms"].as_f64().unwrap_or(0.0);
-        output::line(format_args!("{} {ms:.3} ms", styled(ODD, stage)))?;
-        match record["data"].as_str() {
+        let ms = json::at(record, "/ms").as_f64().unwrap_or(0.0);
+        output::line(format_args!("{} {ms:.3} ms", styled(ODD, json::text(record, "/stage"))))?;
+        match json::at(record, "/data").as_str() {
             Some(data) => output::line(data.trim_end())?,
             None => {
                 let mut rest = record.clone();
@@ -87,8 +91,7 @@ pub(crate) fn show(args: &TraceFile) -> Result<(), Failure> {
 
 pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
     let records = read(&resolve(&args.file)?)?;
-    let request = records.iter().find(|record| record["stage"] == "request");
-    let body = request.and_then(|record| record.get("body")).filter(|body| body.is_object());
+    let body = stages(&records, "request").map(|record| json::at(record, "/body")).find(|body| body.is_object());
     let body = body.ok_or_else(|| Failure::new("this trace holds no request that was read as JSON"))?;
     if args.offline {
         return convert_again(&records, body);
@@ -99,15 +102,16 @@ pub(crate) fn replay(args: &Replay) -> Result<(), Failure> {
 
 /// Feeds the recorded answer of the backend through the converter.
 fn convert_again(records: &[Value], body: &Value) -> Result<(), Failure> {
-    let translated = records.iter().find(|record| record["stage"] == "translated");
-    let kind = translated.and_then(|record| record["backend"].as_str());
-    let kind = kind.ok_or_else(|| Failure::new("this trace ended before anything was sent to a backend"))?;
-    let text: String =
-        records.iter().filter(|record| record["stage"] == "backend").filter_map(|r| r["data"].as_str()).collect();
+    let translated = stages(records, "translated").next();
+    let translated =
+        translated.ok_or_else(|| Failure::new("this trace ended before anything was sent to a backend"))?;
+    let text: String = stages(records, "backend").map(|record| json::text(record, "/data")).collect();
     if text.is_empty() {
         return Err(Failure::new("this trace holds no answer of the backend"));
     }
-    let translator = Translator::new(*backend::by_name(kind)?, Options::default());
+    let mut options = Options::default();
+    options.dialect = Dialect::by_name(json::text(translated, "/api"))?;
+    let translator = Translator::new(*backend::by_name(json::text(translated, "/backend"))?, options);
     let context = translator.request_json(body.to_string().as_bytes(), &RequestMeta::default())?.context;
     if !context.stream {
         let (message, _) = translator.response_json(&context, text.as_bytes())?;
