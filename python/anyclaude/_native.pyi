@@ -40,12 +40,13 @@ class Translator:
         session: str | None = None,
         agent: str | None = None,
         seed: int | None = None,
-        models: Sequence[str] = (),
+        models: Sequence[str | tuple[str, int]] = (),
     ) -> Translated:
         """Translates the body of a ``POST /v1/messages``.
 
         ``session`` and ``agent`` name the conversation (Claude Code sends both as headers), ``seed``
-        makes the ids of the answer (random unless given), ``models`` is what the server says it has.
+        makes the ids of the answer (random unless given), ``models`` is what the server says it has: names,
+        or names with their windows in tokens.
 
         Raises ``TranslateError`` with the place in the body.
         """

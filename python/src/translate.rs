@@ -29,6 +29,26 @@ pub(crate) struct Translated {
     notes: Vec<String>,
 }
 
+/// A model that the server has: its name, or its name and its window in tokens.
+#[derive(FromPyObject)]
+enum Known {
+    Named(String),
+    Windowed(String, u64),
+}
+
+impl Known {
+    fn into_model(self) -> Model {
+        match self {
+            Known::Named(id) => Model::named(id),
+            Known::Windowed(id, window) => {
+                let mut model = Model::named(id);
+                model.window = Some(window);
+                model
+            }
+        }
+    }
+}
+
 #[pymethods]
 impl Translator {
     #[new]
@@ -56,14 +76,14 @@ impl Translator {
         session: Option<String>,
         agent: Option<String>,
         seed: Option<u128>,
-        models: Vec<String>,
+        models: Vec<Known>,
     ) -> PyResult<Translated> {
         let seed = match seed {
             Some(seed) => seed,
             // Clients drop calls whose id they have seen, so ids must differ from answer to answer.
             None => u128::from_le_bytes(py.import("os")?.getattr("urandom")?.call1((16,))?.extract()?),
         };
-        let models: Vec<Model> = models.into_iter().map(Model::named).collect();
+        let models: Vec<Model> = models.into_iter().map(Known::into_model).collect();
         let session = SessionKey { session: session.unwrap_or_default(), agent: agent.unwrap_or_default() };
         let translated = py.detach(|| {
             guarded(|| {

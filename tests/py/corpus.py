@@ -50,7 +50,8 @@ class Case:
         return anyclaude.Translator(self.backend, dialect=self.dialect)
 
     def translate(self) -> anyclaude.Translated:
-        models = (self.word("models") or "").split()
+        words = [word.partition("@") for word in (self.word("models") or "").split()]
+        models = [(name, int(window)) if window else name for name, _, window in words]
         return self.translator().request(self.bytes_of("request"), seed=0, models=models)
 
     def context(self) -> anyclaude.RequestContext:

@@ -37,7 +37,7 @@ fn defaults() -> [(&'static str, Value); 2] {
 /// `anyclaude claude`: launches, whatever is there.
 pub(crate) fn run(args: &Claude) -> Result<ExitCode, Failure> {
     let settings = Settings::load(&args.proxy.flags, &defaults())?;
-    let program = find(&settings.config).ok_or_else(missing)?;
+    let program = find(&settings.config).ok_or_else(|| missing(&settings.config))?;
     launch(settings, &program, &args.args, args.proxy.verbose)
 }
 
@@ -68,11 +68,15 @@ async fn is_there(config: &Config) -> bool {
     anyclaude_core::proxy::inspect(config).await.is_ok_and(|seen| seen.healthy == Some(true) || seen.models.is_ok())
 }
 
-fn missing() -> Failure {
-    Failure::new(
-        "Claude Code is not installed (no `claude` on the path). Get it with `npm install -g \
-         @anthropic-ai/claude-code`, or say where it is with --claude-path; `anyclaude serve` needs none",
-    )
+fn missing(config: &Config) -> Failure {
+    let what = match &config.claude_path {
+        Some(path) => format!("claude_path: {} is no program", path.display()),
+        None => "Claude Code is not installed (no `claude` on the path)".to_owned(),
+    };
+    Failure::new(format!(
+        "{what}. Get it with `npm install -g @anthropic-ai/claude-code`, or say where it is with --claude-path; \
+         `anyclaude serve` needs none"
+    ))
 }
 
 fn launch(settings: Settings, program: &Path, args: &[String], verbose: u8) -> Result<ExitCode, Failure> {
@@ -156,6 +160,10 @@ async fn command(
     }
     let mut command = Command::new(program);
     command.args(launch.arguments(args, mode_is_set)).envs(environment);
+    // Every command that the model runs sees the environment; these are for this program.
+    for setting in Config::settings().iter().filter(|setting| setting.is_secret) {
+        command.env_remove(setting.variable());
+    }
     Ok(command)
 }
 
