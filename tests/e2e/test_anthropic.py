@@ -199,8 +199,9 @@ def test_a_key_of_the_proxy(far, start_proxy):
     assert headers["x-api-key"] == "sk-ant-own" and "authorization" not in headers
 
 
-@pytest.mark.parametrize("headers", [{"authorization": "Bearer anyclaude"}, {"x-api-key": "anyclaude"}, {}],
-                         ids=["bearer", "key", "none"])
+@pytest.mark.parametrize("headers", [{"authorization": "Bearer anyclaude"}, {"x-api-key": "anyclaude"}, {},
+                                     {"authorization": "Bearer anyclaude", "x-api-key": ""}],
+                         ids=["bearer", "key", "none", "an empty key"])
 def test_the_placeholder_is_no_login(far, passing, headers):
     """A session that was launched for a local server has no login: its user reads how to get one."""
     _, got, data = send(passing.url, "POST", "/v1/messages", b"{}", headers)

@@ -3,6 +3,7 @@
 import json
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from support import messages
@@ -77,12 +78,28 @@ def test_a_link_to_a_rebound_name(proxy, tmp_path):
 
 
 def test_an_origin_that_was_allowed(backend, start_proxy, site, tmp_path):
-    """The same page, let in by name, gets its answers."""
+    """The same page, let in by name, gets its answers; the control door has a key of its own."""
     backend.script(lambda *_: Answer("for a friend"))
     hostile = site()
     proxy = start_proxy(allowed_origins=f"http://{EVIL}:{hostile.port}")
     report = attack(hostile, hostile.page(EVIL, proxy.url), tmp_path)
     assert "for a friend" in report["post json"] and "scripted" in report["read models"]
+    for name in ("read status", "switch, json"):
+        assert " 403 " in report[name] or report[name].startswith("failed"), report[name]
+        assert backend.url not in report[name]
+    assert messages.post(proxy.url, messages.request()).text == "for a friend", "not switched"
+
+
+@pytest.mark.parametrize("origin", [None, "http://friend.test", "http://other.test", "null"])
+def test_only_an_allowed_origin_is_named(backend, start_proxy, origin):
+    proxy = start_proxy(allowed_origins="http://friend.test")
+    headers = {"origin": origin} if origin else {}
+    asked = {**headers, "access-control-request-method": "POST", "access-control-request-headers": "content-type,x-api-key"}
+    for got in (httpx.get(f"{proxy.url}/v1/models", headers=headers, trust_env=False),
+                httpx.options(f"{proxy.url}/v1/messages", headers=asked, trust_env=False)):
+        allowed = got.headers.get("access-control-allow-origin")
+        assert allowed == ("http://friend.test" if origin == "http://friend.test" else None)
+        assert "access-control-allow-credentials" not in got.headers
 
 
 def unmoved(backend, proxy) -> None:

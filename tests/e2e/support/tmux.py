@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 # tmux itself now and then loses the exit code of a program that ends quickly after it closed its terminal.
-SHELL = '"$@"; echo $? > "$0.new"; mv "$0.new" "$0"'
+# The trap keeps the shell alive on Ctrl-C; the program does not inherit it.
+SHELL = 'trap : INT; "$@"; echo $? > "$0.new"; mv "$0.new" "$0"'
 SETTINGS = """
 set -g remain-on-exit on
 set -g default-terminal screen-256color
