@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use keys::Setting;
 pub use values::Switch;
 
+use super::upstream::base_url;
 use crate::backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
@@ -206,6 +207,9 @@ impl Config {
     /// [`ErrorKind::Config`] that names the setting and the fix.
     pub fn validate(&self) -> Result<()> {
         let fail = |message: &str| Err(Error::new(ErrorKind::Config, message));
+        if let Some(url) = &self.backend_url {
+            base_url(url)?;
+        }
         if self.backend != AUTO {
             backend::by_name(&self.backend)?;
         }
