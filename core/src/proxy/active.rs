@@ -11,11 +11,11 @@ use super::discover::{Found, discover, recognise};
 use super::models::Catalog;
 use super::upstream::Upstream;
 use super::warnings::Warnings;
-use crate::backend::{self, BackendSpec};
+use crate::backend::{self, BackendSpec, Model};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{Secret, Secrets};
 use crate::translate::{Options, Translator};
-use crate::wire::Dialect;
+use crate::wire::{ApiError, Dialect};
 
 /// Which backend a proxy is to use. Read from JSON by the same rules as [`Config`].
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -158,6 +158,16 @@ impl Active {
         }))
     }
 
+    /// What is known of the server's models, asked for again when it is old.
+    ///
+    /// # Errors
+    /// As [`Catalog::list`].
+    pub(super) async fn models(&self) -> Result<Arc<[Model]>, ApiError> {
+        let models = self.catalog.list(&self.upstream).await?;
+        self.warnings.look_at(&self.spec, &models);
+        Ok(models)
+    }
+
     /// Asks the server of its models while nobody waits for it, if what is known is old.
     pub(super) fn refresh(self: &Arc<Self>) {
         if !self.catalog.is_stale() {
@@ -171,9 +181,8 @@ impl Active {
             asking.spawn_on(
                 async move {
                     let Some(active) = active.upgrade() else { return };
-                    match active.catalog.ask(&active.upstream).await {
-                        Ok(models) => active.warnings.look_at(&active.spec, &models),
-                        Err(error) => tracing::debug!("{}", error.message),
+                    if let Err(error) = active.models().await {
+                        tracing::debug!("{}", error.message);
                     }
                 },
                 &self.runtime,

@@ -77,7 +77,7 @@ pub(super) async fn answer(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming) ->
 
 async fn status(proxy: &Arc<Proxy>) -> Value {
     let active = proxy.active();
-    let models = active.catalog.list(&active.upstream).await;
+    let models = active.models().await;
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": proxy.control.begun.elapsed().as_secs(),

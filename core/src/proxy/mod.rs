@@ -160,7 +160,7 @@ impl ProxyHandle {
     /// [`ErrorKind::Backend`] when it gave no list.
     pub async fn models(&self) -> Result<Vec<crate::backend::Model>> {
         let active = self.proxy.active();
-        let models = active.catalog.list(&active.upstream).await;
+        let models = active.models().await;
         models.map(|models| models.to_vec()).map_err(|error| Error::told(ErrorKind::Backend, error))
     }
 

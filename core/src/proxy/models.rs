@@ -45,9 +45,9 @@ impl Catalog {
         Arc::clone(&self.lock().models)
     }
 
-    /// Whether the server tells anything that is worth asking for before it is needed.
+    /// Whether the server is of a kind that tells of its models: worth asking before that is needed.
     pub(super) fn is_telling(&self) -> bool {
-        !self.spec.facts.is_empty() || self.spec.quirks.loaded_model.is_some()
+        !self.spec.signs.is_empty()
     }
 
     /// Whether what is known is old enough to be asked for again.

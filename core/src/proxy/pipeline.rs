@@ -165,9 +165,9 @@ impl Job {
     /// Translates with what is known of the server's models. It is asked first only where the choice of a
     /// model depends on it.
     async fn translate(self: &Arc<Self>, max_tokens: Option<u64>) -> Result<Translated> {
-        let Active { catalog, upstream, .. } = &*self.active;
+        let catalog = &self.active.catalog;
         let translated = self.translate_once(max_tokens).await?;
-        if !translated.context.model_known && catalog.is_stale() && catalog.list(upstream).await.is_ok() {
+        if !translated.context.model_known && catalog.is_stale() && self.active.models().await.is_ok() {
             return self.translate_once(max_tokens).await;
         }
         if catalog.is_telling() {

@@ -72,11 +72,12 @@ fn announces(word: &str) -> bool {
     ANNOUNCING.contains(&word.as_str())
 }
 
-/// After `key:` or `Bearer` a secret follows, but so does prose ("key is missing", "token limit").
+/// After `key:` or `Bearer` a secret follows, but so does prose ("key is missing", "token limit") and the
+/// name of a parameter ("unknown key top_k").
 fn may_be_secret(word: &str) -> bool {
-    word.len() >= MIN_ANNOUNCED_CHARS
-        && (word.chars().any(|c| c.is_ascii_digit() || matches!(c, '*' | '_' | '+' | '/'))
-            || word.len() >= MIN_BARE_CHARS)
+    let is_name = word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    let mixed = word.chars().any(|c| c.is_ascii_digit() || matches!(c, '*' | '_' | '+' | '/'));
+    word.len() >= MIN_ANNOUNCED_CHARS && ((mixed && !is_name) || (word.len() >= MIN_BARE_CHARS && !word.contains('_')))
 }
 
 /// Begins as keys of known services do.
@@ -185,6 +186,7 @@ mod tests {
     fn prose_stays() {
         for text in [
             "prompt key is missing, the token limit is 8192 tokens",
+            "unknown key chat_template_kwargs",
             "The model `mlx-community/Qwen2.5-Coder-32B-Instruct-4bit` does not exist",
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
             "Repository Not Found for url: https://huggingface.co/api/models/claude-sonnet-4-5/revision/main.",

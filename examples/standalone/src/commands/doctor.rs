@@ -1,5 +1,6 @@
 //! `anyclaude doctor`: what is there, what is wrong, what to do.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -164,9 +165,9 @@ fn about_servers(chosen: &backend::Chosen) -> Option<Finding> {
     let names: Vec<String> = chosen.found.iter().map(|found| format!("{} at {}", found.spec.name, found.url)).collect();
     Some(match names.as_slice() {
         [] => {
-            let mut usual: Vec<&str> =
-                BACKENDS.iter().filter(|spec| !spec.signs.is_empty()).filter_map(|s| s.default_url).collect();
-            usual.dedup();
+            let found_by_looking = BACKENDS.iter().filter(|spec| !spec.signs.is_empty());
+            let usual: BTreeSet<&str> = found_by_looking.filter_map(|spec| spec.default_url).collect();
+            let usual: Vec<&str> = usual.into_iter().collect();
             let what = format!("none found at the usual addresses: {}", usual.join(", "));
             Finding::wrong("servers", what, "start one, or name it with --backend")
         }
