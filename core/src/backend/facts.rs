@@ -12,6 +12,8 @@ pub struct Model {
     pub id: String,
     /// The most tokens that prompt and answer may have together.
     pub window: Option<u64>,
+    /// The most tokens that an answer may have, whatever the prompt.
+    pub answer_limit: Option<u64>,
     /// Whether it takes tools.
     pub tools: Option<bool>,
     /// Whether it takes images.

@@ -156,6 +156,7 @@ impl Known {
                 model.tools = lesson.tools.or(model.tools);
                 model.images = lesson.images.or(model.images);
                 model.window = lesson.window.or(model.window);
+                model.answer_limit = lesson.answer_limit.or(model.answer_limit);
             }
         }
         self.models = models.into();

@@ -237,9 +237,7 @@ async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestC
         }
         let refusal = Refusal::read(response).await;
         let error = refusal.classify(&context);
-        if let Some(window) = error.limit.as_ref().and_then(|limit| limit.window) {
-            active.catalog.learn(&context.backend_model, |model| model.window = Some(window));
-        }
+        learn_limits(&active, &context, refusal.status, &error);
         let learned =
             refused_parameter(refusal.status, &refusal.body).is_some_and(|what| learn(&active, &context, what));
         let smaller =
@@ -250,6 +248,19 @@ async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestC
         }
         let again = job.translate(max_tokens).await.map_err(|error| error.to_api())?;
         body = Bytes::from(again.body);
+    }
+}
+
+/// Learns the window, and the most an answer may have, from a refusal that tells them.
+fn learn_limits(active: &Active, context: &RequestContext, status: u16, error: &ApiError) {
+    /// What credit is left says nothing of the next request.
+    const PAYMENT_REQUIRED: u16 = 402;
+    let Some(limit) = error.limit.as_ref().filter(|_| status != PAYMENT_REQUIRED) else { return };
+    if limit.window.is_some() || limit.output_cap.is_some() {
+        active.catalog.learn(&context.backend_model, |model| {
+            model.window = limit.window.or(model.window);
+            model.answer_limit = limit.output_cap.or(model.answer_limit);
+        });
     }
 }
 

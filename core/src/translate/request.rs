@@ -197,7 +197,8 @@ impl Translator {
         let estimate = |raw| lock(&self.sessions).correct(&meta.session, raw, meta.now);
         let cap = |raw| {
             let room = window.map(|window| estimate(raw).room(window));
-            [self.options.max_output_tokens, meta.max_tokens, room].into_iter().flatten().min()
+            let limit = facts.and_then(|model| model.answer_limit);
+            [self.options.max_output_tokens, meta.max_tokens, room, limit].into_iter().flatten().min()
         };
         let prompt = Prompt {
             system: &system,

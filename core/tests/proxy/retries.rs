@@ -58,6 +58,23 @@ async fn a_smaller_answer_is_asked_for_once() {
     assert_eq!(asked[2], 32_768);
 }
 
+/// The most that an answer may have belongs to the server: it is refused once, and known from then on.
+#[tokio::test(start_paused = true)]
+async fn the_limit_of_answers_is_learned() {
+    let scene = Scene::new().await;
+    for script in [vec![refusal("max_tokens exceeds server limit (8192)")], hello().to_vec(), hello().to_vec()] {
+        scene.backend.script(script);
+    }
+    for _ in 0..2 {
+        let mut client = scene.stream().await;
+        assert_eq!(client.head().await.status, 200);
+        client.events().await;
+    }
+    let asked: Vec<u64> =
+        scene.backend.log().requests.iter().map(|body| body["max_tokens"].as_u64().unwrap()).collect();
+    assert_eq!(asked, [64_000, 8192, 8192]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn both_lessons_in_one_request() {
     let scene = Scene::new().await;

@@ -119,6 +119,8 @@ pub(super) const OUTPUT_CAPS: &[&str] = &[
     "max_completion_tokens must be less than or equal to {c}",
     "max_tokens: {m} > {c}, which is the maximum allowed number of output tokens",
     "max_new_tokens must be <= {c}. given: {m}",
+    // vllm-mlx
+    "max_tokens exceeds server limit ({c})",
     // OpenRouter with little credit left.
     "requested up to {m} tokens, but can only afford {c}",
 ];
