@@ -16,20 +16,20 @@ impl Home {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("anyclaude-home-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(path.join("work")).unwrap();
+        fs::create_dir_all(path.join("project")).unwrap();
         // The system may reach its folder for temporary files by a link.
         Home { path: path.canonicalize().unwrap() }
     }
 
-    pub fn work(&self) -> PathBuf {
-        self.path.join("work")
+    pub fn project(&self) -> PathBuf {
+        self.path.join("project")
     }
 
     /// Writes a file in the working folder, or below the home where its name begins with `{home}/`.
     pub fn write(&self, name: &str, text: &str) {
         let path = match name.strip_prefix("{home}/") {
             Some(name) => self.path.join(name),
-            None => self.work().join(name),
+            None => self.project().join(name),
         };
         fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
         fs::write(path, text).unwrap();
@@ -43,7 +43,7 @@ impl Home {
                 command.env_remove(name);
             }
         }
-        command.env("HOME", &self.path).current_dir(self.work()).env("PATH", "/nowhere");
+        command.env("HOME", &self.path).current_dir(self.project()).env("PATH", "/nowhere");
     }
 }
 
