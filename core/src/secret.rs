@@ -39,6 +39,12 @@ impl Secrets {
         Secrets(secrets.into_iter().filter(|secret| secret.0.len() >= SHORTEST).collect())
     }
 
+    /// Each of them.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn all(&self) -> &[Secret] {
+        &self.0
+    }
+
     /// The text without any of them.
     pub(crate) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);

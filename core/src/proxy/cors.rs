@@ -38,5 +38,5 @@ pub(super) fn preflight(parts: &Parts) -> Response<ReplyBody> {
 /// Lets an allowed page read the answer.
 pub(super) fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(VARY, HeaderValue::from_static("origin"));
+    headers.append(VARY, HeaderValue::from_static("origin"));
 }

@@ -149,10 +149,12 @@ impl Known {
     fn apply(&mut self) {
         let mut models = self.models.to_vec();
         for lesson in &self.taught {
-            if !models.iter().any(|model| model.id == lesson.id) {
-                models.push(Model::named(lesson.id.as_str()));
+            // What was learned before the list was there stands under the name that was sent.
+            let name = crate::backend::find(&models, &lesson.id).map_or(&lesson.id, |model| &model.id).clone();
+            if !models.iter().any(|model| model.id == name) {
+                models.push(Model::named(name.as_str()));
             }
-            for model in models.iter_mut().filter(|model| model.id == lesson.id) {
+            for model in models.iter_mut().filter(|model| model.id == name) {
                 model.tools = lesson.tools.or(model.tools);
                 model.images = lesson.images.or(model.images);
                 model.window = lesson.window.or(model.window);

@@ -57,7 +57,9 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn begin(proxy: &Arc<Proxy>, active: &Arc<Active>, parts: &Parts, seed: Seed) -> Self {
         Counters::add(&proxy.counters.requests, 1);
-        let trace = proxy.traces.as_ref().map(|traces| Box::new(traces.begin(&seed.request_id(), &parts.headers)));
+        let traces = proxy.traces.as_ref();
+        let keys = active.secrets.all();
+        let trace = traces.map(|traces| Box::new(traces.begin(&seed.request_id(), &parts.headers, keys)));
         Tally {
             proxy: Arc::clone(proxy),
             active: Arc::clone(active),

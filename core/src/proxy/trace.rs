@@ -24,7 +24,7 @@ use crate::wire::Dialect;
 use file::Message;
 
 /// Records that may wait for the disk.
-const MAX_WAITING: usize = 1024;
+const MAX_WAITING: usize = 256;
 
 /// Stream bytes that are joined into one record below level 3.
 const JOINED: usize = 8 << 10;
@@ -36,7 +36,6 @@ const MAX_LINE: usize = 256 << 10;
 #[derive(Debug)]
 pub(super) struct Traces {
     sender: SyncSender<Message>,
-    secrets: Vec<Secret>,
     /// Every event is a record of its own.
     each_event: bool,
     number: AtomicU64,
@@ -61,18 +60,12 @@ impl Traces {
         writer.spawn(move || keeper.run(&receiver)).map_err(|error| {
             Error::new(ErrorKind::Io, format!("the thread for traces cannot start: {error}")).with_source(error)
         })?;
-        Ok(Some(Traces {
-            sender,
-            secrets: [&config.api_key, &config.inbound_token].into_iter().flatten().cloned().collect(),
-            each_event: config.debug >= 3,
-            number: AtomicU64::new(0),
-            lost: Arc::default(),
-        }))
+        Ok(Some(Traces { sender, each_event: config.debug >= 3, number: AtomicU64::new(0), lost: Arc::default() }))
     }
 
-    /// Begins the trace of a request. What its client sent as a key is masked from here on.
-    pub(super) fn begin(&self, request_id: &str, headers: &HeaderMap) -> Trace {
-        let secrets = self.secrets.iter().cloned().chain(redact::credentials(headers));
+    /// Begins the trace of a request. The keys of its backend, and what its client sent as a key, are masked.
+    pub(super) fn begin(&self, request_id: &str, headers: &HeaderMap, keys: &[Secret]) -> Trace {
+        let secrets = keys.iter().cloned().chain(redact::credentials(headers));
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let trace = Trace {
             sender: self.sender.clone(),
@@ -88,6 +81,19 @@ impl Traces {
         trace
     }
 }
+
+/// The last records of a program that ends are written before it does.
+impl Drop for Traces {
+    fn drop(&mut self) {
+        let (written, waiting) = sync_channel(1);
+        if self.sender.try_send(Message::Flush(written)).is_ok() {
+            let _ = waiting.recv_timeout(LAST_WRITE);
+        }
+    }
+}
+
+/// How long the end of a program waits for the disk.
+const LAST_WRITE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The trace of one request.
 #[derive(Debug)]

@@ -102,6 +102,22 @@ async fn no_secret_gets_in() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_key_of_another_backend_is_masked_too() {
+    let folder = Folder::new("switched");
+    let scene = scene(&folder, 2).await;
+    let mut choice = anyclaude_core::proxy::BackendChoice::new("openai");
+    choice.backend_url = Some(format!("http://{}", scene.backend.addr));
+    choice.model = Some("scripted".to_owned());
+    choice.api_key = Some(Secret::new("k3y-of-another"));
+    scene.proxy.set_backend(choice).unwrap();
+    scene.backend.script([answer(400, &[], r#"{"error":{"message":"no: k3y-of-another"}}"#)]);
+    let mut client = scene.stream().await;
+    client.answer().await;
+    folder.records();
+    assert!(!read_all(&folder.0.join("traces")).contains("k3y-of-another"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn below_level_two_nothing_is_written() {
     let folder = Folder::new("none");
     let scene = scene(&folder, 1).await;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, SystemTime};
 
 /// What the writer is told.
@@ -16,6 +16,8 @@ pub(super) enum Message {
     Record { number: u64, ms: f64, stage: &'static str, fields: String },
     /// It has ended.
     End { number: u64 },
+    /// Somebody waits until all that was sent before is written.
+    Flush(SyncSender<()>),
 }
 
 /// The end of a trace's file name.
@@ -75,6 +77,8 @@ impl Keeper {
                 line.push('\n');
                 file.write_all(line.as_bytes())?;
             }
+            // Whoever waited may have given up.
+            Message::Flush(waiting) => _ = waiting.try_send(()),
             Message::End { number } => {
                 self.open.remove(&number);
                 self.written += 1;
