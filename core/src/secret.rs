@@ -36,7 +36,10 @@ const SHORTEST: usize = 4;
 
 impl Secrets {
     pub(crate) fn new(secrets: impl IntoIterator<Item = Secret>) -> Self {
-        Secrets(secrets.into_iter().filter(|secret| secret.0.len() >= SHORTEST).collect())
+        let mut secrets: Vec<Secret> = secrets.into_iter().filter(|secret| secret.0.len() >= SHORTEST).collect();
+        // The longest first: one may be the beginning of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.0.len()));
+        Secrets(secrets.into())
     }
 
     /// Each of them.
@@ -63,6 +66,8 @@ mod tests {
     fn secrets_are_masked_and_never_shown() {
         let secrets = Secrets::new([Secret::new("hunter2"), Secret::new("x")]);
         assert_eq!(secrets.mask("key hunter2 of x is unknown: hunter2"), "key [redacted] of x is unknown: [redacted]");
+        let nested = Secrets::new([Secret::new("abcd"), Secret::new("abcdef")]);
+        assert_eq!(nested.mask("abcdef"), "[redacted]");
         assert!(matches!(secrets.mask("nothing"), Cow::Borrowed(_)));
         assert!(!format!("{secrets:?}").contains("hunter2"));
     }

@@ -164,6 +164,10 @@ fn reply(response: Response<Incoming>, mut tally: Option<Tally>) -> Response<Rep
             trace.response(parts.status.as_u16(), &parts.headers);
         }
     }
+    if let Some(mut tally) = tally.take_if(|_| body.is_end_stream()) {
+        // Nobody asks for the end of a body that has none.
+        tally.passed(parts.status.as_u16());
+    }
     let passing = Passing { body, status: parts.status.as_u16(), tally };
     let mut response = Response::new(ReplyBody::Passing(Box::new(passing)));
     *response.status_mut() = parts.status;

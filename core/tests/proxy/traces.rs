@@ -90,12 +90,22 @@ async fn no_secret_gets_in() {
     body["messages"][0]["content"] = json!("my key is sk-ant-api03-abcdefgh and theirs k3y-of-the-server");
     body["metadata"] = json!({"authorization": "Bearer cl1ent-key"});
     let mut client = scene.client().await;
-    let headers = "x-api-key: cl1ent-key\r\nauthorization: Bearer 0ther-token\r\ncookie: c00kie=1\r\n";
+    let headers = "x-api-key: cl1ent-key\r\nauthorization: Bearer 0ther-token\r\ncookie: c00kie=1\r\n\
+                   x-goog-api-key: plainsecret77\r\nx-auth-token: 9f8e7d6c5b4a\r\n";
     client.post_with(headers, &body).await;
     client.answer().await;
     folder.records();
     let text = read_all(&folder.0.join("traces"));
-    for secret in ["k3y-of-the-server", "cl1ent-key", "0ther-token", "c00kie", "sk-ant-api03", "sk-proj-abc"] {
+    for secret in [
+        "k3y-of-the-server",
+        "cl1ent-key",
+        "0ther-token",
+        "c00kie",
+        "plainsecret77",
+        "9f8e7d6c5b4a",
+        "sk-ant-api03",
+        "sk-proj-abc",
+    ] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");
     }
     assert!(text.contains("[redacted]"));

@@ -78,13 +78,6 @@ fn every_kind_of_value_comes_from_every_layer() {
             json!("off"),
         ),
         ("tools", "--tools=off", ("ANYCLAUDE_TOOLS", "off"), "tools = \"off\"", json!("off")),
-        (
-            "allowed_hosts",
-            "--allowed-hosts=a.test,b.test",
-            ("ANYCLAUDE_ALLOWED_HOSTS", "a.test, b.test"),
-            "allowed_hosts = [\"a.test\", \"b.test\"]",
-            json!(["a.test", "b.test"]),
-        ),
     ] {
         let by_flag = shown(Case { flag: Some(flag), ..Case::default() }, "show", key);
         let by_variable = shown(Case { variable: Some(variable), ..Case::default() }, "show", key);
@@ -92,6 +85,19 @@ fn every_kind_of_value_comes_from_every_layer() {
         assert_eq!(by_flag, (value.clone(), flag.split('=').next().unwrap().to_owned()));
         assert_eq!(by_variable, (value.clone(), variable.0.to_owned()));
         assert_eq!(by_file, (value, ".anyclauderc.toml".to_owned()));
+    }
+}
+
+/// Who may talk to the proxy is not for a project's file to say.
+#[test]
+fn lists_come_from_the_users_layers() {
+    let (key, value) = ("allowed_hosts", json!(["a.test", "b.test"]));
+    for case in [
+        Case { flag: Some("--allowed-hosts=a.test,b.test"), ..Case::default() },
+        Case { variable: Some(("ANYCLAUDE_ALLOWED_HOSTS", "a.test, b.test")), ..Case::default() },
+        Case { user: Some(r#"{"allowed_hosts": ["a.test", "b.test"]}"#), ..Case::default() },
+    ] {
+        assert_eq!(shown(case, "show", key).0, value);
     }
 }
 

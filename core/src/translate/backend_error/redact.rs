@@ -8,17 +8,23 @@ const MASK: &str = "[redacted]";
 
 /// The text with everything that looks like a credential replaced by `[redacted]`.
 pub(super) fn redact(text: &str) -> String {
-    replaced(text, &|word| looks_like_key(word) || is_opaque(word))
+    replaced(text, ANNOUNCING, false, &|word| looks_like_key(word) || is_opaque(word))
 }
 
 /// The same for bodies of requests and answers, in which long runs of letters and digits are images, hashes
-/// and source code more often than keys: these stay.
+/// and source code more often than keys: these stay. So do numbers, which stand bare in JSON: a body must be
+/// JSON afterwards, so that it can be sent again.
 #[cfg(feature = "proxy")]
 pub(crate) fn redact_body(text: &str) -> String {
-    replaced(text, &looks_like_key)
+    let announcing: Vec<&str> = ANNOUNCING.iter().copied().filter(|word| *word != THINKING_SIGNATURE).collect();
+    replaced(text, &announcing, true, &looks_like_key)
 }
 
-fn replaced(text: &str, looks_secret: &dyn Fn(&str) -> bool) -> String {
+/// Announces a secret in an error; in a body it is what proves a thinking block.
+#[cfg(feature = "proxy")]
+const THINKING_SIGNATURE: &str = "signature";
+
+fn replaced(text: &str, announcing: &[&str], is_json: bool, looks_secret: &dyn Fn(&str) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     // Set after a word such as "Bearer": the next word is the secret.
     let mut next_is_secret = false;
@@ -32,9 +38,10 @@ fn replaced(text: &str, looks_secret: &dyn Fn(&str) -> bool) -> String {
             out.push_str(end);
             continue;
         }
-        let secret = looks_secret(word) || (next_is_secret && may_be_secret(word));
+        let stays = is_json && is_number(word) && !end.starts_with('"');
+        let secret = looks_secret(word) || (next_is_secret && may_be_secret(word) && !stays);
         // A name keeps announcing the secret over "=", ":" and quotes, not over other words.
-        next_is_secret = announces(word) && !end.starts_with(',');
+        next_is_secret = announces(word, announcing) && !end.starts_with(',');
         out.push_str(if secret { MASK } else { word });
         out.push_str(end);
     }
@@ -67,9 +74,9 @@ fn is_break(c: char) -> bool {
         )
 }
 
-fn announces(word: &str) -> bool {
+fn announces(word: &str, announcing: &[&str]) -> bool {
     let word = word.trim_start_matches('-').to_ascii_lowercase().replace('-', "_");
-    ANNOUNCING.contains(&word.as_str())
+    announcing.contains(&word.as_str())
 }
 
 /// After `key:` or `Bearer` a secret follows, but so does prose ("key is missing", "token limit") and the
@@ -77,7 +84,15 @@ fn announces(word: &str) -> bool {
 fn may_be_secret(word: &str) -> bool {
     let is_name = word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let mixed = word.chars().any(|c| c.is_ascii_digit() || matches!(c, '*' | '_' | '+' | '/'));
-    word.len() >= MIN_ANNOUNCED_CHARS && ((mixed && !is_name) || (word.len() >= MIN_BARE_CHARS && !word.contains('_')))
+    let is_number = word.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E'));
+    word.len() >= MIN_ANNOUNCED_CHARS
+        && !is_number
+        && ((mixed && !is_name) || (word.len() >= MIN_BARE_CHARS && !word.contains('_')))
+}
+
+/// A number as JSON writes it.
+fn is_number(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E'))
 }
 
 /// Begins as keys of known services do.
@@ -99,13 +114,22 @@ fn is_opaque(word: &str) -> bool {
 
 /// `https://user:password@host` keeps only the host.
 fn without_url_passwords(text: &str) -> String {
-    let Some((before, rest)) = text.split_once("://") else {
-        return text.to_owned();
-    };
-    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'')).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at(end);
-    let host = authority.rsplit_once('@').map_or(authority.to_owned(), |(_, host)| format!("{MASK}@{host}"));
-    format!("{before}://{host}{}", without_url_passwords(tail))
+    const MARK: &str = "://";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once(MARK) {
+        out.push_str(before);
+        out.push_str(MARK);
+        let end = behind.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'')).unwrap_or(behind.len());
+        let (authority, tail) = behind.split_at(end);
+        match authority.rsplit_once('@') {
+            Some((_, host)) => out.extend([MASK, "@", host]),
+            None => out.push_str(authority),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// How keys of known services begin.
@@ -165,6 +189,25 @@ const MIN_OPAQUE_CHARS: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::redact;
+
+    #[test]
+    fn many_addresses_are_no_burden() {
+        let text = "see http://a.b/c ".repeat(200_000);
+        assert_eq!(redact(&text), text);
+    }
+
+    #[cfg(feature = "proxy")]
+    #[test]
+    fn bodies_stay_json() {
+        for body in [
+            r#"{"input":{"key":1234567,"token":-1.5e10},"signature":"EqQBCkYIBBgCKkA1"}"#,
+            r#"{"key":true,"password":null}"#,
+        ] {
+            assert_eq!(super::redact_body(body), body);
+        }
+        let masked = super::redact_body(r#"{"key":"abc123def456","u":"https://me:pw@h/x"}"#);
+        assert_eq!(masked, r#"{"key":"[redacted]","u":"https://[redacted]@h/x"}"#);
+    }
 
     #[test]
     fn keys_are_taken_out() {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use anyclaude_core::Config;
+use anyclaude_core::backend::{Role, by_name};
 use serde_json::{Map, Value};
 
 pub(crate) use flags::Flags;
@@ -15,8 +16,9 @@ pub(crate) use flags::Flags;
 use crate::failure::Failure;
 
 /// Settings that must not come from a project's file: a folder that was cloned from somewhere must not
-/// choose a program to run, or where this one writes.
-const OWNERS_ONLY: [&str; 3] = ["claude_path", "home", "run_file"];
+/// choose a program to run, where this one writes, or who may talk to it.
+const OWNERS_ONLY: [&str; 7] =
+    ["claude_path", "home", "run_file", "host", "inbound_token", "allowed_hosts", "allowed_origins"];
 
 /// The settings and where each comes from.
 #[derive(Debug)]
@@ -103,6 +105,14 @@ impl Settings {
         // A key that the user has set for one server must not go to another that a project names.
         let (url, key) = (self.source("backend_url"), self.source("api_key"));
         let is_projects = matches!(&url, Source::File(path) if files::is_projects(path));
+        let passes = by_name(&self.config.backend).is_ok_and(|spec| spec.role == Role::PassThrough);
+        if is_projects && passes {
+            return Err(Failure::settings(format!(
+                "backend_url: {url} names a server for {}, which would get your login; set it in your own file, as a \
+                 variable or a flag",
+                self.config.backend
+            )));
+        }
         let is_near = self.config.backend_url.as_deref().is_some_and(is_loopback);
         if is_projects && self.config.api_key.is_some() && url != key && !is_near {
             return Err(Failure::settings(format!(
