@@ -122,11 +122,16 @@ def test_keys_are_not_shown(tmp_path):
 
 
 def test_lists(tmp_path):
-    """Repeated, comma separated, or both; in a file a list."""
+    """Repeated, comma separated, or both; in a file a list. Who may talk to the proxy is the user's own to say."""
     flags = ["--allowed-hosts", "a.test,b.test", "--allowed-hosts", "c.test"]
     values = shown(anyclaude("config", "show", "--json", *flags, cwd=tmp_path))
     assert values["allowed_hosts"][0] == ["a.test", "b.test", "c.test"]
     write(tmp_path / ".anyclauderc.json", allowed_hosts=["d.test"])
+    done = anyclaude("config", "check", cwd=tmp_path)
+    assert done.returncode == 2 and "allowed_hosts" in done.stderr
+    (tmp_path / ".anyclauderc.json").unlink()
+    (tmp_path / "config" / "anyclaude").mkdir(parents=True)
+    write(tmp_path / "config" / "anyclaude" / "config.json", allowed_hosts=["d.test"])
     assert shown(anyclaude("config", "show", "--json", cwd=tmp_path))["allowed_hosts"][0] == ["d.test"]
 
 

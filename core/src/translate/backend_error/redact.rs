@@ -84,10 +84,7 @@ fn announces(word: &str, announcing: &[&str]) -> bool {
 fn may_be_secret(word: &str) -> bool {
     let is_name = word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let mixed = word.chars().any(|c| c.is_ascii_digit() || matches!(c, '*' | '_' | '+' | '/'));
-    let is_number = word.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E'));
-    word.len() >= MIN_ANNOUNCED_CHARS
-        && !is_number
-        && ((mixed && !is_name) || (word.len() >= MIN_BARE_CHARS && !word.contains('_')))
+    word.len() >= MIN_ANNOUNCED_CHARS && ((mixed && !is_name) || (word.len() >= MIN_BARE_CHARS && !word.contains('_')))
 }
 
 /// A number as JSON writes it.
