@@ -72,7 +72,7 @@ WRONG = {
     "wrong type": ({"port": "many"}, "port"),
     "duration": ({"stall_timeout": "soon"}, "soon"),
     "zero": ({"stall_timeout": "0s"}, "stall_timeout"),
-    "host without a token": ({"host": "0.0.0.0"}, "inbound_token"),
+    "host in a project": ({"host": "0.0.0.0"}, "project"),
     "no URL": ({"backend": "openai", "backend_url": "no url"}, "no url"),
 }
 

@@ -1,5 +1,6 @@
 //! The backend that requests go to now. A running proxy can be given another.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use super::warnings::Warnings;
 use crate::backend::{self, BackendSpec, Model};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{Secret, Secrets};
-use crate::translate::{Options, Translator};
+use crate::translate::{LOCAL_MODEL, Options, Translator};
 use crate::wire::{ApiError, Dialect};
 
 /// Which backend a proxy is to use. Read from JSON by the same rules as [`Config`].
@@ -82,7 +83,12 @@ pub(super) struct Active {
     /// Questions to the server that nobody waits for; they end with the backend.
     asking: std::sync::Mutex<JoinSet<()>>,
     runtime: Handle,
+    /// What the models of earlier backends were called.
+    stand_ins: BTreeSet<String>,
 }
+
+/// The most names of earlier models that are remembered: lists come from servers.
+const MAX_STAND_INS: usize = 4096;
 
 impl Active {
     /// The backend that the settings name, or else the best that is found, or else the demo.
@@ -102,11 +108,13 @@ impl Active {
         match found.first() {
             Some(Found { spec, url }) => {
                 let url = Some((*url).to_owned());
-                Active::new(
-                    &Config { backend: spec.name.to_owned(), backend_url: url, ..config.clone() },
-                    true,
-                    runtime,
-                )
+                if config.api_key.is_some() {
+                    tracing::warn!(
+                        "api_key is not sent to a server that was found; name it as backend if it is its key"
+                    );
+                }
+                let named = Config { backend: spec.name.to_owned(), backend_url: url, api_key: None, ..config.clone() };
+                Active::new(&named, true, runtime)
             }
             None => {
                 tracing::warn!("no server of a known kind listens at its usual address: answering with the demo");
@@ -115,12 +123,27 @@ impl Active {
         }
     }
 
-    /// Another backend for a proxy with these settings.
-    pub(super) fn other(config: &Config, choice: BackendChoice, runtime: &Handle) -> Result<Arc<Active>> {
-        Active::new(&choice.apply(config), false, runtime)
+    /// Another backend for a proxy with these settings, in the place of this one. A client that goes on with a
+    /// model of this one's gets the other's instead.
+    pub(super) fn other(&self, config: &Config, choice: BackendChoice) -> Result<Arc<Active>> {
+        let mut names = self.stand_ins.clone();
+        let models = self.catalog.models();
+        let known =
+            models.iter().flat_map(|model| [model.id.as_str(), model.short_name()]).chain(self.info.model.as_deref());
+        names.extend(known.take(MAX_STAND_INS.saturating_sub(names.len())).map(str::to_owned));
+        Active::with_stand_ins(&choice.apply(config), false, &self.runtime, names)
     }
 
     fn new(config: &Config, found: bool, runtime: &Handle) -> Result<Arc<Active>> {
+        Active::with_stand_ins(config, found, runtime, BTreeSet::new())
+    }
+
+    fn with_stand_ins(
+        config: &Config,
+        found: bool,
+        runtime: &Handle,
+        stand_ins: BTreeSet<String>,
+    ) -> Result<Arc<Active>> {
         config.validate()?;
         let spec = *backend::by_name(&config.backend)?;
         if config.backend_api == Dialect::Messages && !spec.native_messages {
@@ -135,6 +158,7 @@ impl Active {
             tools: config.tools.choice(),
             images: config.images.choice(),
             dialect: config.backend_api,
+            stand_ins: stand_ins.clone(),
             secrets: secrets.clone(),
         };
         let upstream = Upstream::new(config, &spec)?;
@@ -152,10 +176,22 @@ impl Active {
             secrets: Secrets::new(secrets),
             asking: std::sync::Mutex::default(),
             runtime: runtime.clone(),
+            stand_ins,
             spec,
             info,
             upstream,
         }))
+    }
+
+    /// Whether a model's name is one that a launcher or an earlier backend made, and Anthropic cannot know.
+    pub(super) fn is_stand_in(&self, name: &str) -> bool {
+        name == LOCAL_MODEL || self.stand_ins.contains(name)
+    }
+
+    /// The server is away. What it refused before it may take when it is back.
+    pub(super) fn forget(&self) {
+        self.catalog.forget();
+        self.translator.forget();
     }
 
     /// What is known of the server's models, asked for again when it is old.

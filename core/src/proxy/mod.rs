@@ -58,7 +58,6 @@ pub(crate) struct Proxy {
     counters: stats::Counters,
     control: control::Control,
     traces: Option<trace::Traces>,
-    runtime: tokio::runtime::Handle,
 }
 
 impl Proxy {
@@ -68,7 +67,7 @@ impl Proxy {
 
     /// From now on requests go to another backend; those in flight end on the one they began with.
     fn set_backend(&self, choice: BackendChoice) -> Result<BackendInfo> {
-        let other = active::Active::other(&self.config, choice, &self.runtime)?;
+        let other = self.active().other(&self.config, choice)?;
         let info = other.info.clone();
         if other.catalog.is_telling() {
             other.refresh();
@@ -113,7 +112,6 @@ pub async fn start_proxy(config: Config) -> Result<ProxyHandle> {
         documents: Arc::new(documents::Documents::new()),
         counters: stats::Counters::default(),
         traces: trace::Traces::start(&config)?,
-        runtime: tokio::runtime::Handle::current(),
         control,
         config,
     });

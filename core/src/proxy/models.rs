@@ -30,9 +30,21 @@ pub(super) struct Catalog {
 struct Known {
     asked: Option<Instant>,
     answered: bool,
+    reachable: bool,
+    /// What the server told.
+    told: Vec<Model>,
+    /// The same with what refusals taught.
     models: Arc<[Model]>,
-    /// What refusals taught, which holds against what the server tells.
-    taught: Vec<Model>,
+    /// What refusals taught, which holds against what the server tells, as long as it tells the same.
+    taught: Vec<Lesson>,
+}
+
+/// What a refusal taught of a model.
+#[derive(Debug)]
+struct Lesson {
+    model: Model,
+    /// What the server told of its window meanwhile: when that changes, it was started anew.
+    told: Option<u64>,
 }
 
 impl Catalog {
@@ -48,6 +60,12 @@ impl Catalog {
     /// Whether the server is of a kind that tells of its models: worth asking before that is needed.
     pub(super) fn is_telling(&self) -> bool {
         !self.spec.signs.is_empty()
+    }
+
+    /// Whether the server gave its list when it was asked last; `None` when it has not been asked.
+    pub(super) fn is_reachable(&self) -> Option<bool> {
+        let known = self.lock();
+        known.asked.map(|_| known.reachable)
     }
 
     /// Whether what is known is old enough to be asked for again.
@@ -85,10 +103,12 @@ impl Catalog {
         };
         let mut known = self.lock();
         known.asked = Some(Instant::now());
+        known.reachable = told.is_ok();
         match told {
             Ok(models) => {
                 known.answered = true;
-                known.models = models.into();
+                known.taught.retain(|lesson| window_of(&models, &lesson.model.id) == lesson.told);
+                known.told = models;
                 known.apply();
             }
             Err(error) if !known.answered => return Err(error),
@@ -122,18 +142,31 @@ impl Catalog {
     pub(super) fn learn(&self, model: &str, change: impl Fn(&mut Model)) -> bool {
         let mut known = self.lock();
         // A name that the list does not have stands for one that it has: keep it under that.
-        let name = crate::backend::find(&known.models, model).map_or(model, |model| &model.id).to_owned();
-        let at = known.taught.iter().position(|model| model.id == name);
-        let mut lesson = at.map_or_else(|| Model::named(name.as_str()), |at| known.taught.remove(at));
-        let before = lesson.clone();
-        change(&mut lesson);
-        let is_new = lesson != before;
+        let name = crate::backend::find(&known.told, model).map_or(model, |model| &model.id).to_owned();
+        let at = known.taught.iter().position(|lesson| lesson.model.id == name);
+        let mut lesson = match at {
+            Some(at) => known.taught.remove(at),
+            None => Lesson { told: window_of(&known.told, &name), model: Model::named(name.as_str()) },
+        };
+        let before = lesson.model.clone();
+        change(&mut lesson.model);
+        let is_new = lesson.model != before;
         known.taught.push(lesson);
         if known.taught.len() > MAX_TAUGHT {
             known.taught.remove(0);
         }
         known.apply();
         is_new
+    }
+
+    /// Forgets what refusals taught: the server was away, and may be another when it is back.
+    pub(super) fn forget(&self) {
+        let mut known = self.lock();
+        if !known.taught.is_empty() {
+            known.taught.clear();
+            known.apply();
+            known.asked = None;
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
@@ -147,8 +180,8 @@ const MAX_TAUGHT: usize = 64;
 impl Known {
     /// What refusals taught, over what the server told.
     fn apply(&mut self) {
-        let mut models = self.models.to_vec();
-        for lesson in &self.taught {
+        let mut models = self.told.clone();
+        for Lesson { model: lesson, .. } in &self.taught {
             // What was learned before the list was there stands under the name that was sent.
             let name = crate::backend::find(&models, &lesson.id).map_or(&lesson.id, |model| &model.id).clone();
             if !models.iter().any(|model| model.id == name) {
@@ -163,6 +196,11 @@ impl Known {
         }
         self.models = models.into();
     }
+}
+
+/// The window that is told of the model that a name stands for.
+fn window_of(models: &[Model], name: &str) -> Option<u64> {
+    crate::backend::find(models, name)?.window
 }
 
 /// Models that are named by a folder of this machine tell their window in a file.

@@ -27,7 +27,7 @@ use super::upstream::{Server, X_API_KEY};
 use super::{Proxy, body};
 use crate::ids::Seed;
 use crate::launch::PLACEHOLDER_TOKEN;
-use crate::translate::cut_own_thinking;
+use crate::translate::{cut_own_thinking, named_model, with_model};
 use crate::wire::{ApiError, ErrorType};
 
 /// Headers of one connection, which end with it.
@@ -59,7 +59,7 @@ pub(super) async fn forward(
         let mut headers = kept(&parts.headers);
         credentials(proxy, active, server, &mut headers)?;
         let sent: Sent = if is_answer || path.ends_with("/v1/messages/count_tokens") {
-            let body = without_own_thinking(proxy, parts, body, &mut headers).await?;
+            let body = for_anthropic(proxy, active, parts, body, &mut headers).await?;
             if let Some(tally) = &mut tally {
                 tally.reached(Stage::Read);
                 if let Some(trace) = &tally.trace {
@@ -87,10 +87,11 @@ pub(super) async fn forward(
     }
 }
 
-/// The body as the client sent it, less thinking of ours. An encoded body is looked into, and stays as it is
-/// when nothing is cut.
-async fn without_own_thinking(
+/// The body as the client sent it, less thinking of ours. A model's name that only a local backend knew becomes
+/// the model that the user has named. An encoded body is looked into, and stays as it is when nothing changes.
+async fn for_anthropic(
     proxy: &Arc<Proxy>,
+    active: &Active,
     parts: &Parts,
     body: Incoming,
     headers: &mut HeaderMap,
@@ -98,14 +99,30 @@ async fn without_own_thinking(
     let config = &proxy.config;
     let raw = body::read_raw(body, config.max_body_bytes, config.body_timeout).await?;
     let plain = body::decode(&parts.headers, raw.clone(), config.max_body_bytes)?;
-    match cut_own_thinking(&plain) {
+    let mut changed = cut_own_thinking(&plain);
+    let current = changed.as_deref().unwrap_or(&plain);
+    if let Some(name) = named_model(current).filter(|name| active.is_stand_in(name)) {
+        let Some(model) = &active.info.model else { return Err(no_model(&name)) };
+        changed = with_model(current, model).or(changed);
+    }
+    match changed {
         None => Ok(raw),
-        Some(cut) => {
+        Some(body) => {
             headers.remove(CONTENT_ENCODING);
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(cut.len()));
-            Ok(cut.into())
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            Ok(body.into())
         }
     }
+}
+
+/// Said in the place of Anthropic, which could only say that it has no such model.
+fn no_model(name: &str) -> ApiError {
+    let message = format!(
+        "model {:?} was a local server's, and Anthropic has none of that name; say which of its models is meant: \
+         `anyclaude use anthropic --model NAME`",
+        crate::error::shown(name, 100)
+    );
+    ApiError::of(ErrorType::NotFound, message).with_should_retry(false)
 }
 
 /// Who asks: the configured key, or else what the client sent, unless that was meant for this proxy.
@@ -133,7 +150,7 @@ fn credentials(proxy: &Proxy, active: &Active, server: &Server, headers: &mut He
         return Ok(());
     }
     let message = "no credentials for Anthropic: this client was started for a local model and has only this proxy's \
-                   own token. Give a key as ANYCLAUDE_API_KEY to `anyclaude use anthropic`, or start Claude Code \
+                   own token. Give a key to `anyclaude use anthropic` (ANTHROPIC_API_KEY, or --key-env NAME), or start Claude Code \
                    with `anyclaude claude --backend anthropic`, which leaves its own login in place";
     Err(ApiError::new(403, ErrorType::Permission, message).with_should_retry(false))
 }

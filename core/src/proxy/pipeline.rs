@@ -295,7 +295,13 @@ async fn first_byte(
     body: Bytes,
     patience: Option<Duration>,
 ) -> Result<Response<UpstreamBody>, ApiError> {
-    let answer = active.upstream.answer(body);
+    let answer = async {
+        let answer = active.upstream.answer(body).await;
+        if answer.is_err() {
+            active.forget();
+        }
+        answer
+    };
     match patience {
         None => answer.await,
         Some(limit) => tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {

@@ -28,8 +28,16 @@ pub struct RunFile {
     pub version: String,
 }
 
+impl RunFile {
+    /// What the proxy of this file says at `/anyclaude/proof` about a nonce. Another program on its port cannot
+    /// say it, so the token is shown to none.
+    pub fn proof(&self, nonce: &str) -> String {
+        super::control::proof(&self.token, nonce)
+    }
+}
+
 /// The run files in the folder of these settings, newest first. They may be stale: a proxy that was killed
-/// leaves its own behind, so each must be asked whether it is the one.
+/// leaves its own behind, so each must be asked for a [proof](RunFile::proof) that it is the one.
 ///
 /// # Errors
 /// As [`Config::home_dir`].

@@ -10,6 +10,7 @@ use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, Uri};
 use hyper_util::client::legacy;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use super::Config;
 use super::client::{self, HttpClient, Sent};
@@ -204,10 +205,16 @@ impl Server {
                 }
             }
         }
-        for (model, question) in questions {
-            let Some(answer) = self.client.ask(question, time).await.filter(|answer| answer.status == 200) else {
-                continue;
-            };
+        // All at once: one that is slow must not be slow as often as there are models.
+        let mut asking = JoinSet::new();
+        for (rank, (model, question)) in questions.into_iter().enumerate() {
+            let client = self.client.clone();
+            asking.spawn(async move { (rank, model, client.ask(question, time).await) });
+        }
+        let mut answers = asking.join_all().await;
+        answers.sort_by_key(|(rank, ..)| *rank);
+        for (_, model, answer) in answers {
+            let Some(answer) = answer.filter(|answer| answer.status == 200) else { continue };
             if let Ok(json) = serde_json::from_slice::<Value>(&answer.body) {
                 (source.read)(&json, facts, model.as_deref());
             }

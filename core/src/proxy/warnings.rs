@@ -30,7 +30,12 @@ impl Warnings {
         }
     }
 
-    /// All so far.
+    /// Takes back what is no longer so.
+    fn withdraw(&self, about: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(about);
+    }
+
+    /// All that hold.
     pub(super) fn list(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
@@ -38,8 +43,13 @@ impl Warnings {
     /// Looks for windows that are too small, of models that are in memory.
     pub(super) fn look_at(&self, spec: &BackendSpec, models: &[Model]) {
         for model in models.iter().filter(|model| model.loaded == Some(true) || models.len() == 1) {
-            if let Some(warning) = small_window(spec, model) {
-                self.add(format!("window {}", model.id), warning);
+            let about = format!("window {}", model.id);
+            match small_window(spec, model) {
+                Some(warning) => self.add(about, warning),
+                None => self.withdraw(&about),
+            }
+            if model.tools != Some(false) {
+                self.withdraw(&format!("tools {}", model.id));
             }
         }
     }
@@ -48,13 +58,18 @@ impl Warnings {
     /// model has not seen the rest.
     pub(super) fn look_at_turn(&self, context: &RequestContext, turn: &TurnRecord) {
         let counted = turn.input_tokens + turn.cache_read_input_tokens;
-        if turn.exact_usage && turn.estimated_input_tokens >= LONG_PROMPT && counted * 2 < turn.estimated_input_tokens {
+        if !turn.exact_usage || turn.estimated_input_tokens < LONG_PROMPT {
+            return;
+        }
+        if counted * 2 < turn.estimated_input_tokens {
             let warning = format!(
                 "{} counted {counted} tokens in a prompt of about {}: it seems to cut prompts to its window in \
                  silence; give it a larger window",
                 context.backend, turn.estimated_input_tokens
             );
             self.add(format!("cut {}", context.backend_model), warning);
+        } else {
+            self.withdraw(&format!("cut {}", context.backend_model));
         }
     }
 }

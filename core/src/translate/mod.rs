@@ -10,6 +10,8 @@ pub(crate) mod demo;
 pub(crate) mod estimate;
 mod messages;
 pub(crate) mod model;
+#[cfg(feature = "proxy")]
+mod named_model;
 mod native;
 mod notes;
 mod own_thinking;
@@ -26,6 +28,8 @@ pub use content::{DocumentText, NoDocuments};
 pub use context::{RequestContext, ToolNames};
 pub use estimate::count_tokens;
 pub use model::{LOCAL_MODEL, is_claude_name};
+#[cfg(feature = "proxy")]
+pub(crate) use named_model::{named_model, with_model};
 pub use notes::{Note, NoteKind};
 pub use own_thinking::cut_own_thinking;
 pub use request::{Options, RequestMeta, Translated, Translator};

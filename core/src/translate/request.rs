@@ -1,5 +1,6 @@
 //! The translator: a Messages request in, a request in the backend's dialect out.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::backend_error::RefusedParameter;
@@ -64,6 +65,8 @@ pub struct Options {
     pub images: Option<bool>,
     /// The API by which the backend is asked.
     pub dialect: Dialect,
+    /// Names that stand for the server's model as those of Anthropic's do: what an earlier backend's were called.
+    pub stand_ins: BTreeSet<String>,
     /// Keys that the server knows: masked where it repeats them in an error.
     pub secrets: Vec<Secret>,
 }
@@ -124,10 +127,7 @@ impl Translator {
     pub fn new(spec: BackendSpec, options: Options) -> Self {
         let secrets = Secrets::new(options.secrets.iter().cloned());
         let sessions = Mutex::new(SessionTable::new());
-        let quirks = match options.dialect {
-            Dialect::Chat => spec.quirks,
-            Dialect::Messages => native::quirks(spec.quirks),
-        };
+        let quirks = starting_quirks(&spec, options.dialect);
         Translator { quirks: Mutex::new(quirks), spec, options, secrets, sessions }
     }
 
@@ -168,7 +168,8 @@ impl Translator {
         let mut notes = Notes::default();
         let asked = request.model.as_ref().map(|model| model.decode().into_owned()).unwrap_or_default();
         let loaded = self.spec.quirks.loaded_model;
-        let chosen = model::for_backend(&asked, self.options.model.as_deref(), loaded, meta.models);
+        let chosen =
+            model::for_backend(&asked, self.options.model.as_deref(), loaded, meta.models, &self.options.stand_ins);
         let facts = backend::find(meta.models, chosen.name);
         let images =
             self.options.images.unwrap_or(quirks.images && facts.and_then(|model| model.images) != Some(false));
@@ -245,6 +246,11 @@ impl Translator {
         lock(&self.sessions).record(session, turn, now);
     }
 
+    /// Forgets what the server has refused.
+    pub fn forget(&self) {
+        *lock(&self.quirks) = starting_quirks(&self.spec, self.options.dialect);
+    }
+
     /// Learns that the server refuses a parameter; true when the next translation will differ.
     pub fn learn(&self, refused: RefusedParameter) -> bool {
         let mut quirks = lock(&self.quirks);
@@ -273,6 +279,14 @@ impl Translator {
             RefusedParameter::Images | RefusedParameter::Tools | RefusedParameter::ToolSchema => {}
         }
         *quirks != before
+    }
+}
+
+/// What a server takes until it refuses.
+fn starting_quirks(spec: &BackendSpec, dialect: Dialect) -> Quirks {
+    match dialect {
+        Dialect::Chat => spec.quirks,
+        Dialect::Messages => native::quirks(spec.quirks),
     }
 }
 

@@ -79,6 +79,20 @@ async fn only_the_token_of_the_run_file_opens_it() {
     assert_eq!(owned.ask("GET /anyclaude/nothing", &with, "").await.0.status, 404);
 }
 
+/// A program that has got the port of a proxy which is gone cannot say it.
+#[tokio::test(start_paused = true)]
+async fn the_proxy_proves_that_it_is_the_one() {
+    let owned = Owned::new("proof").await;
+    let (file, nonce) = (owned.file(), "x-anyclaude-nonce: 17\r\n");
+    let (head, said) = owned.ask("GET /anyclaude/proof", nonce, "").await;
+    assert_eq!((head.status, said["proof"].as_str().unwrap()), (200, file.proof("17").as_str()));
+    assert_ne!(file.proof("17"), file.proof("18"));
+    assert!(!said.to_string().contains(&file.token));
+    assert_eq!(owned.ask("GET /anyclaude/proof", "", "").await.0.status, 400);
+    let long = format!("x-anyclaude-nonce: {}\r\n", "1".repeat(129));
+    assert_eq!(owned.ask("GET /anyclaude/proof", &long, "").await.0.status, 400);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_backend_is_chosen_by_it() {
     let owned = Owned::new("choice").await;

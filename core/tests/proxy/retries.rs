@@ -75,6 +75,22 @@ async fn the_limit_of_answers_is_learned() {
     assert_eq!(asked, [64_000, 8192, 8192]);
 }
 
+/// A server that was started anew, with a larger window, is believed.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_away_is_asked_for_everything_again() {
+    let scene = Scene::new().await;
+    for script in [vec![refusal(TOO_LARGE)], hello().to_vec(), vec![Step::Reset], hello().to_vec()] {
+        scene.backend.script(script);
+    }
+    for status in [200, 502, 200] {
+        let mut client = scene.stream().await;
+        assert_eq!(client.head().await.status, status);
+    }
+    let asked: Vec<u64> =
+        scene.backend.log().requests.iter().map(|body| body["max_tokens"].as_u64().unwrap()).collect();
+    assert_eq!((asked[2], asked[3]), (32_768, 64_000));
+}
+
 #[tokio::test(start_paused = true)]
 async fn both_lessons_in_one_request() {
     let scene = Scene::new().await;

@@ -71,3 +71,51 @@ async fn a_choice_that_makes_no_sense_changes_nothing() {
     assert!(scene.proxy.set_backend(choice).unwrap_err().message().starts_with("backend_api:"));
     assert_eq!(scene.proxy.backend(), before);
 }
+
+/// A client that was told the name of the old server's model goes on asking for it.
+#[tokio::test(start_paused = true)]
+async fn the_old_models_name_means_the_new_one() {
+    let scene = Scene::with(|config: &mut Config| config.model = Some("org/qwen3-of-old".to_owned())).await;
+    let other = Backend::start(&scene.clock).await;
+    for name in ["org/qwen3-of-old", "local"] {
+        other.script([head(), text("Hi"), finish("stop"), end()]);
+        scene.proxy.set_backend(choice(&other)).unwrap();
+        let mut question = crate::scene::question(true);
+        question["model"] = name.into();
+        let mut client = scene.client().await;
+        client.post(&question).await;
+        client.head().await;
+        client.events().await;
+    }
+    let models: Vec<_> = other.log().requests.iter().map(|body| body["model"].clone()).collect();
+    assert_eq!(models, ["other", "other"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn anthropic_is_asked_for_a_model_of_its_own() {
+    let scene = Scene::with(|config: &mut Config| config.model = Some("qwen3-of-old".to_owned())).await;
+    let far = Backend::start(&scene.clock).await;
+    let mut choice = BackendChoice::new("anthropic");
+    choice.backend_url = Some(format!("http://{}", far.addr));
+    choice.api_key = Some(anyclaude_core::Secret::new("sk-ant-own"));
+    scene.proxy.set_backend(choice.clone()).unwrap();
+    let mut question = crate::scene::question(false);
+    question["model"] = "qwen3-of-old".into();
+    let mut client = scene.client().await;
+    client.post(&question).await;
+    let (refused, said) = client.answer().await;
+    assert_eq!((refused.status, refused.header("x-should-retry")), (404, Some("false")));
+    assert!(said["error"]["message"].as_str().unwrap().contains("--model NAME"), "{said}");
+    assert!(far.log().requests.is_empty());
+
+    choice.model = Some("claude-sonnet-5-5".to_owned());
+    scene.proxy.set_backend(choice).unwrap();
+    for (asked, sent) in [("qwen3-of-old", "claude-sonnet-5-5"), ("claude-haiku-5-5", "claude-haiku-5-5")] {
+        far.script([crate::steps::answer(200, &[], "{}")]);
+        question["model"] = asked.into();
+        let mut client = scene.client().await;
+        client.post(&question).await;
+        assert_eq!(client.answer().await.0.status, 200);
+        assert_eq!(far.log().requests.last().unwrap()["model"], sent);
+    }
+}

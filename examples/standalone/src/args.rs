@@ -89,6 +89,11 @@ pub(crate) struct Use {
     #[arg(long, value_name = "API", value_parser = ["chat", "messages"])]
     pub(crate) backend_api: Option<String>,
 
+    /// The environment variable that holds its key. By default none is sent, but to Anthropic's own address that
+    /// of ANTHROPIC_API_KEY, and to the server that the settings name its own.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key_env: Option<String>,
+
     /// The proxy to switch, where several are running.
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,

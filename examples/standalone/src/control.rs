@@ -1,6 +1,6 @@
 //! Running proxies: those whose run files are true.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyclaude_core::Config;
 use anyclaude_core::proxy::{RunFile, running};
@@ -19,13 +19,20 @@ pub(crate) struct Running {
     pub(crate) status: Value,
 }
 
-/// The proxies that run. A run file whose proxy does not answer to its token is stale, and ignored.
+/// The proxies that run. A run file is stale, and ignored, when what is on its port cannot prove that it knows
+/// the token: that is shown to no other program.
 pub(crate) fn proxies(config: &Config) -> Result<Vec<Running>, Failure> {
     let files = running(config)?;
     Ok(files.into_iter().filter_map(|file| Some(Running { status: status(&file)?, file })).collect())
 }
 
 fn status(file: &RunFile) -> Option<Value> {
+    let nonce = format!("{:x}", SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos()));
+    let asked = agent().get(format!("{}/anyclaude/proof", file.url)).header("x-anyclaude-nonce", &nonce).call();
+    let said: Value = asked.ok()?.body_mut().read_json().ok()?;
+    if json::text(&said, "/proof") != file.proof(&nonce) {
+        return None;
+    }
     let url = format!("{}/anyclaude/status", file.url);
     let mut answer = agent().get(url).header("x-anyclaude-control", &file.token).call().ok()?;
     answer.status().is_success().then(|| answer.body_mut().read_json().ok())?

@@ -40,6 +40,11 @@ pub(super) async fn choose(config: &mut Config) -> Result<Chosen, Failure> {
         Some(best) => {
             config.backend = best.spec.name.to_owned();
             config.backend_url = Some(best.url.to_owned());
+            if config.api_key.take().is_some() {
+                output::note(
+                    "anyclaude: the key is not sent to a server that was found; name it with --backend if it is its key",
+                );
+            }
         }
         None => config.backend = "demo".to_owned(),
     }

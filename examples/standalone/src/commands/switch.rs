@@ -1,6 +1,7 @@
 //! `anyclaude use`: gives a running proxy another backend.
 
-use anyclaude_core::backend::{Role, by_name};
+use anyclaude_core::Config;
+use anyclaude_core::backend::{BackendSpec, Role, by_name};
 use serde_json::{Map, Value, json};
 
 use crate::args::Use;
@@ -22,11 +23,7 @@ pub(crate) fn run(args: &Use) -> Result<(), Failure> {
             choice.insert(key.to_owned(), value.as_str().into());
         }
     }
-    // A key belongs to one server. The one that is set goes along where the user means this server by it.
-    let own = std::env::var("ANYCLAUDE_API_KEY").ok();
-    let is_anthropics = spec.role == Role::PassThrough && args.backend_url.is_none();
-    let anthropics = || std::env::var("ANTHROPIC_API_KEY").ok().filter(|_| is_anthropics);
-    if let Some(key) = own.or_else(anthropics).filter(|key| !key.is_empty()) {
+    if let Some(key) = key(args, spec, &settings.config)? {
         choice.insert("api_key".to_owned(), key.into());
     }
     let answer = switch(&running.file, &Value::Object(choice))?;
@@ -37,6 +34,21 @@ pub(crate) fn run(args: &Use) -> Result<(), Failure> {
     let place = if url.is_empty() { String::new() } else { format!(" at {url}") };
     output::line(format_args!("{} uses {kind}{place} from now on", running.file.url))?;
     Ok(())
+}
+
+/// The key to send along. A key belongs to one server: none goes to another because it is at hand.
+fn key(args: &Use, spec: &BackendSpec, config: &Config) -> Result<Option<String>, Failure> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|key| !key.is_empty());
+    if let Some(name) = &args.key_env {
+        let missing = || Failure::settings(format!("--key-env: the variable {name} is not set; put the key there"));
+        return variable(name).map(Some).ok_or_else(missing);
+    }
+    let is_theirs = by_name(&config.backend).is_ok_and(|named| named.name == spec.name);
+    if is_theirs && args.backend_url == config.backend_url {
+        return Ok(config.api_key.as_ref().map(|key| key.expose().to_owned()));
+    }
+    let is_anthropics = spec.role == Role::PassThrough && args.backend_url.is_none();
+    Ok(variable("ANTHROPIC_API_KEY").filter(|_| is_anthropics))
 }
 
 /// The proxy that is meant: the one that is named, or the only one.

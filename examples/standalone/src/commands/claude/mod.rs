@@ -131,6 +131,8 @@ async fn command(
     let named = config.model.as_deref().map(Model::named);
     let model = match &config.model {
         Some(name) => models.iter().find(|model| model.id == *name || model.short_name() == name).or(named.as_ref()),
+        // Loaded ones come first. A server with a word for the loaded one does not tell which that is.
+        None if by_name(&config.backend)?.quirks.loaded_model.is_some() && models.len() > 1 => None,
         None => models.first(),
     };
     let url = proxy.base_url();
