@@ -207,7 +207,7 @@ def test_the_placeholder_is_no_login(far, passing, headers):
     _, got, data = send(passing.url, "POST", "/v1/messages", b"{}", headers)
     error = check_error(json.loads(data))
     assert (got.status_code, error["type"]) == (403, "permission_error")
-    assert "ANYCLAUDE_API_KEY" in error["message"] and "--backend anthropic" in error["message"], error
+    assert "--key-env" in error["message"] and "--backend anthropic" in error["message"], error
     assert far.exchanges == []
 
 
@@ -333,3 +333,13 @@ def test_switching_during_an_answer(backend, far, start_proxy, tmp_path):
     assert messages.post(proxy.url, messages.request(), stream=True).text == "From there."
     client.join(10)
     assert replies[0].text == "From here." and replies[0].ended
+
+
+@pytest.mark.parametrize("flags,model", [((), "claude-listed-5"), (("--model", "claude-named-5"), "claude-named-5")])
+def test_doctor_live_asks_for_a_model_that_is_there(far, tmp_path, flags, model):
+    listed = body(200, json.dumps({"data": [{"type": "model", "id": "claude-listed-5"}]}).encode())
+    far.script(lambda request, _: chunked(answer("Yes.")) if request.method == "POST" else listed)
+    anyclaude("doctor", "--live", "--json", "--backend", "anthropic", "--backend-url", far.url, *flags, cwd=tmp_path,
+              env={"ANYCLAUDE_API_KEY": "sk-ant-own"})
+    asked = [exchange.request.json["model"] for exchange in far.exchanges if exchange.request.method == "POST"]
+    assert asked and set(asked) == {model}

@@ -15,7 +15,7 @@ from support.claude import LATEST, Claude
 from support.process import CACHE, clean_env, end_group
 from support.proxy import READY, anyclaude, binary, own_folders
 from support.replies import Answer, Status
-from support.stand_ins import VLLM
+from support.stand_ins import VLLM, LMStudio
 from support.tmux import Terminal, alive, family
 
 CLAUDE = CACHE / "claude" / LATEST / "claude"
@@ -132,6 +132,41 @@ def test_on_the_route_to_anthropic_the_login_stays(fake, launch):
     assert env["ANTHROPIC_API_KEY"] == "sk-ant-of-the-user" and env["ANTHROPIC_MODEL"] == "opus"
     assert "ANTHROPIC_AUTH_TOKEN" not in env and "CLAUDE_CODE_SUBAGENT_MODEL" not in env
     assert "--permission-mode" not in fake.args
+
+
+def test_a_login_and_a_token_of_the_proxy_together(fake, launch):
+    """The login keeps its headers; the token goes beside the headers that the user has set."""
+    ask = """curl -sS "$ANTHROPIC_BASE_URL/v1/messages" -H "x-api-key: $ANTHROPIC_API_KEY" -d '{}' \
+        -H "$(printf '%s' "$ANTHROPIC_CUSTOM_HEADERS" | tail -n 1)" """
+    far = AnthropicServer()
+    try:
+        mine = {"ANTHROPIC_API_KEY": "sk-ant-mine", "ANTHROPIC_CUSTOM_HEADERS": "X-Mine: 1", "ANYCLAUDE_INBOUND_TOKEN": "sesame"}
+        done = launch(claude=fake.does(ask).path, kind="anthropic", url=far.url, env=mine)
+        assert done.returncode == 0
+        assert fake.env["ANTHROPIC_CUSTOM_HEADERS"].split("\n") == ["X-Mine: 1", "x-anyclaude-token: sesame"]
+        assert "ANTHROPIC_AUTH_TOKEN" not in fake.env
+        [request] = [exchange.request for exchange in far.exchanges if exchange.request.method == "POST"]
+        assert request.headers["x-api-key"] == "sk-ant-mine" and "sesame" not in json.dumps(request.headers)
+    finally:
+        far.stop()
+
+
+def test_a_key_of_the_proxy_is_login_enough(fake, launch):
+    done = launch(claude=fake.path, kind="anthropic", url="http://127.0.0.1:9", env={"ANYCLAUDE_API_KEY": "sk-ant-own"})
+    assert done.returncode == 0
+    assert fake.env["ANTHROPIC_AUTH_TOKEN"] == "anyclaude" and "sk-ant-own" not in json.dumps(fake.env)
+
+
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_nothing_leads_past_the_proxy(backend, fake, launch, kind):
+    """Neither a cloud provider, nor a proxy to the world, which could not find this machine."""
+    mine = {"CLAUDE_CODE_USE_BEDROCK": "1", "CLAUDE_CODE_USE_VERTEX": "1", "HTTP_PROXY": "http://proxy.example:3128",
+            "NO_PROXY": "intern.example"}
+    assert launch(claude=fake.path, kind=kind, env=mine).returncode == 0
+    env = fake.env
+    assert "CLAUDE_CODE_USE_BEDROCK" not in env and "CLAUDE_CODE_USE_VERTEX" not in env
+    assert env["NO_PROXY"] == env["no_proxy"] == "intern.example,127.0.0.1,localhost,::1"
+    assert env["HTTP_PROXY"] == "http://proxy.example:3128"
 
 
 @pytest.mark.parametrize("args,expected", [
@@ -255,6 +290,64 @@ def test_headless_to_anthropic(tmp_path):
         assert first.headers["x-api-key"] == "client-secret" and first.json["model"].startswith("claude-")
     finally:
         far.stop()
+
+
+def test_a_launched_session_moves_to_other_servers_and_back(tmp_path):
+    """One Claude Code that is never restarted: it goes on asking for the model that it was launched with."""
+    first, second, far = VLLM(), LMStudio(), AnthropicServer()
+    first.script(lambda *_: Answer("From the first."))
+    second.script(lambda *_: Answer("From the second."))
+    far.script(lambda *_: chunked(answer("Far.")))
+    claude = Claude("", tmp_path / "claude")
+    env = {**claude.env(), **own_folders(tmp_path)}
+    del env["ANTHROPIC_BASE_URL"], env["ANTHROPIC_API_KEY"]
+    command = [str(binary()), "claude", "--backend", "vllm", "--claude-path", str(CLAUDE), "--", "-p",
+               "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
+    session = subprocess.Popen(command, cwd=claude.project, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+
+    def ask(text: str) -> str:
+        message = {"type": "user", "message": {"role": "user", "content": [{"type": "text", "text": text}]}}
+        session.stdin.write(json.dumps(message) + "\n")
+        session.stdin.flush()
+        for line in session.stdout:
+            event = json.loads(line)
+            if event["type"] == "result":
+                return event.get("result") or str(event)
+        raise AssertionError("the session ended")
+
+    def use(*arguments: str, **variables: str) -> None:
+        done = anyclaude("use", *arguments, cwd=tmp_path, env=variables)
+        assert done.returncode == 0, done
+
+    try:
+        assert ask("One.") == "From the first."
+        use("lmstudio")
+        assert ask("Two.") == "From the second."
+        use("anthropic", "--backend-url", far.url, "--model", "claude-sonnet-5-5", "--key-env", "KEY", KEY="sk-ant-k")
+        assert ask("Three.") == "Far."
+        use("vllm")
+        assert ask("Four.") == "From the first."
+        assert {exchange.body["model"] for exchange in first.exchanges} == {first.model}
+        assert {exchange.body["model"] for exchange in second.exchanges} == {second.model}
+        posts = [exchange.request for exchange in far.exchanges if exchange.request.method == "POST"]
+        assert {request.json["model"] for request in posts} == {"claude-sonnet-5-5"}
+        assert {request.headers["x-api-key"] for request in posts} == {"sk-ant-k"}
+        session.stdin.close()
+        assert session.wait(10) == 0
+    finally:
+        end_group(session)
+        session.stdout.close()
+        for server in (first, second, far):
+            server.stop()
+
+
+@pytest.mark.parametrize("names,model", [(["org/aaa-first", "org/zzz-loaded"], "local"), (["org/only"], "only")])
+def test_mlx_lm_keeps_the_model_that_is_loaded(backend, fake, launch, names, model):
+    """Its list is all that was ever downloaded; a name from it would make it load that one."""
+    backend.models = Status(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
+    assert launch(claude=fake.path, kind="mlx-lm").returncode == 0
+    assert fake.env["ANTHROPIC_MODEL"] == model
 
 
 # ---- without a command

@@ -11,7 +11,7 @@ import pytest
 from support import messages
 from support.backend import Backend
 from support.proxy import Proxy, anyclaude
-from support.replies import Answer
+from support.replies import Answer, Status
 
 
 def run_files(proxy: Proxy) -> list[Path]:
@@ -64,6 +64,21 @@ def test_what_a_crash_leaves_behind_fools_nobody(backend, tmp_path):
         assert running["url"] == again.url
     finally:
         again.stop()
+
+
+def test_another_program_on_the_port_of_a_dead_proxy(backend, tmp_path):
+    """It answers everything with 200 and JSON, and still is no proxy: it gets no token and no key."""
+    folder = tmp_path / "anyclaude" / "run"
+    folder.mkdir(parents=True)
+    left = {"url": backend.url.removesuffix("/v1"), "token": "t0ken-of-the-dead", "pid": 1, "started": 1, "version": "0"}
+    (folder / "1-1.json").write_text(json.dumps(left))
+    asked = []
+    backend.other = lambda request: asked.append(request) or Status(200, {"hello": 1, "proof": "no"})
+    assert json.loads(anyclaude("status", "--json", cwd=tmp_path).stdout) == []
+    done = anyclaude("use", "anthropic", cwd=tmp_path, env={"ANTHROPIC_API_KEY": "sk-ant-mine"})
+    assert done.returncode == 1
+    seen = json.dumps([[request.method, request.headers] for request in asked])
+    assert asked and "t0ken-of-the-dead" not in seen and "sk-ant-mine" not in seen and "POST" not in seen
 
 
 def test_a_file_that_is_not_ours(proxy, tmp_path):
@@ -124,9 +139,11 @@ def test_one_server_never_gets_the_key_of_another(backend, other, start_proxy, t
     backend.script(lambda *_: Answer("From the first."))
     proxy = start_proxy(key="key-of-the-first")
     messages.post(proxy.url, messages.request())
-    anyclaude("use", "openai", "--backend-url", other.url, cwd=tmp_path)
+    # The key stands in the shell of whoever started the first proxy.
+    anyclaude("use", "openai", "--backend-url", other.url, cwd=tmp_path, env={"ANYCLAUDE_API_KEY": "key-of-the-first"})
     messages.post(proxy.url, messages.request())
-    anyclaude("use", "openai", "--backend-url", other.url, cwd=tmp_path, env={"ANYCLAUDE_API_KEY": "key-of-the-other"})
+    anyclaude("use", "openai", "--backend-url", other.url, "--key-env", "OTHER", cwd=tmp_path,
+              env={"OTHER": "key-of-the-other", "ANYCLAUDE_API_KEY": "key-of-the-first"})
     messages.post(proxy.url, messages.request())
     without, with_key = (exchange.request.headers.get("authorization") for exchange in other.exchanges)
     assert without is None and with_key == "Bearer key-of-the-other"

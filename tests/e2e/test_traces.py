@@ -61,6 +61,47 @@ def test_a_trace_tells_the_whole_story(backend, start_proxy):
     assert [event["type"] for event in frames(client.splitlines())] == reply.names
 
 
+@pytest.mark.parametrize("level", [2, 3])
+def test_at_level_3_each_event_is_a_record(backend, start_proxy, level):
+    proxy = start_proxy(debug=level)
+    backend.script(Answer("Hello", pieces=5))
+    reply = messages.post(proxy.url, messages.request(), stream=True)
+    story = lines(traced(proxy)[0])
+    for stage in ("backend", "client"):
+        records = [line["data"] for line in story if line["stage"] == stage]
+        each = [record.count("data:") for record in records]
+        assert each == [1] * len(each) if level == 3 else len(each) == 1, stage
+        assert all(record.endswith("\n\n") for record in records)
+    assert level == 2 or sum(line["stage"] == "client" for line in story) == len(reply.names)
+
+
+def test_each_try_is_traced(backend, start_proxy, tmp_path):
+    """What the server refused, what was sent then, and what it said to that."""
+    proxy = start_proxy(debug=2)
+    unknown = error(400, "Unsupported parameter: 'stream_options'")
+    backend.script(unknown, Answer("Hello"))
+    messages.post(proxy.url, messages.request(), stream=True)
+    [path] = traced(proxy)
+    story = [line for line in lines(path) if line["stage"] in ("translated", "response", "backend")]
+    assert [line["stage"] for line in story] == ["translated", "response", "backend", "translated", "response", "backend"]
+    assert [line["status"] for line in story if line["stage"] == "response"] == [400, 200]
+    assert "stream_options" in story[0]["body"] and "stream_options" not in story[3]["body"]
+    assert "Unsupported parameter" in story[2]["data"]
+    done = anyclaude("trace", "replay", str(path), "--offline", cwd=tmp_path)
+    again = messages.Reply(200, {}, events=list(frames(done.stdout.splitlines())))
+    Assembly(again).run()
+    assert done.returncode == 0 and again.text == "Hello" and "Unsupported" not in done.stdout
+
+
+def test_a_refusal_is_replayed(backend, start_proxy, tmp_path):
+    proxy = start_proxy(debug=2)
+    backend.script(error(400, "the model is on strike"))
+    got = messages.post(proxy.url, messages.request(), stream=True)
+    [path] = traced(proxy)
+    done = anyclaude("trace", "replay", str(path), "--offline", cwd=tmp_path)
+    assert done.returncode == 0 and json.loads(done.stdout)["error"] == got.error
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_levels(backend, start_proxy, level):
     proxy = start_proxy(debug=level)

@@ -6,6 +6,13 @@ use crate::translate::{LOCAL_MODEL, is_claude_name};
 /// The token that a client without a real one sends: Claude Code wants to have one.
 pub const PLACEHOLDER_TOKEN: &str = "anyclaude";
 
+/// A header that shows the proxy its token where `Authorization` and `X-Api-Key` are the client's own login.
+/// It is never passed on.
+pub const TOKEN_HEADER: &str = "x-anyclaude-token";
+
+/// With one of these Claude Code talks to a cloud provider and takes no notice of the base URL.
+const OTHER_PROVIDERS: [&str; 3] = ["CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"];
+
 /// How long Claude Code waits for an answer that is not streamed, in milliseconds (an hour): a long prompt
 /// on a slow machine takes many minutes, and asking again begins them anew.
 const ANSWER_TIMEOUT_MS: &str = "3600000";
@@ -22,6 +29,12 @@ pub struct Launch<'a> {
     pub token: Option<&'a str>,
     /// The proxy passes requests on to Anthropic: the client's own login and models stay.
     pub passes_through: bool,
+    /// The proxy has a key of its own for where it passes requests on: the client needs no login.
+    pub has_key: bool,
+    /// `ANTHROPIC_CUSTOM_HEADERS` as the user has set it.
+    pub custom_headers: Option<&'a str>,
+    /// `NO_PROXY` as the user has set it.
+    pub no_proxy: Option<&'a str>,
     /// The model that answers, as far as it is known.
     pub model: Option<&'a Model>,
     /// The most tokens that prompt and answer may have together.
@@ -37,18 +50,29 @@ impl Launch<'_> {
     }
 
     /// The variables to set, beside those that are there.
+    ///
+    /// `CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK` is not among them: without that second try Claude Code ends a turn
+    /// whose stream broke, and no call can run twice, because a stream that has told a whole call never ends in an
+    /// error here.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let mut all = vec![("ANTHROPIC_BASE_URL", self.base_url.to_owned())];
+        let mut set = |name, value: &str| all.push((name, value.to_owned()));
+        // This proxy is on this machine; a proxy to the world cannot reach it.
+        let direct = self.no_proxy();
+        set("NO_PROXY", &direct);
+        set("no_proxy", &direct);
+        if !self.passes_through || self.has_key {
+            set("ANTHROPIC_AUTH_TOKEN", self.token.unwrap_or(PLACEHOLDER_TOKEN));
+            // A key beside the token makes Claude Code ask which one is meant.
+            set("ANTHROPIC_API_KEY", "");
+        } else if let Some(token) = self.token {
+            // The place of the token is taken by the user's login.
+            let own = self.custom_headers.filter(|own| !own.is_empty()).map(|own| format!("{own}\n"));
+            set("ANTHROPIC_CUSTOM_HEADERS", &format!("{}{TOKEN_HEADER}: {token}", own.unwrap_or_default()));
+        }
         if self.passes_through {
-            if let Some(token) = self.token {
-                all.push(("ANTHROPIC_AUTH_TOKEN", token.to_owned()));
-            }
             return all;
         }
-        let mut set = |name, value: &str| all.push((name, value.to_owned()));
-        set("ANTHROPIC_AUTH_TOKEN", self.token.unwrap_or(PLACEHOLDER_TOKEN));
-        // A key beside the token makes Claude Code ask which one is meant.
-        set("ANTHROPIC_API_KEY", "");
         for name in [
             "ANTHROPIC_MODEL",
             "ANTHROPIC_DEFAULT_OPUS_MODEL",
@@ -72,6 +96,22 @@ impl Launch<'_> {
         set("API_TIMEOUT_MS", ANSWER_TIMEOUT_MS);
         set("CLAUDE_STREAM_IDLE_TIMEOUT_MS", IDLE_TIMEOUT_MS);
         all
+    }
+
+    /// Variables to take away: they would send Claude Code past the proxy.
+    pub fn removed(&self) -> &'static [&'static str] {
+        &OTHER_PROVIDERS
+    }
+
+    fn no_proxy(&self) -> String {
+        let own = self.no_proxy.unwrap_or("");
+        let mut all: Vec<&str> = own.split(',').map(str::trim).filter(|host| !host.is_empty()).collect();
+        for host in ["127.0.0.1", "localhost", "::1"] {
+            if !all.contains(&host) && !all.contains(&"*") {
+                all.push(host);
+            }
+        }
+        all.join(",")
     }
 
     /// The user's arguments, behind what they leave open. Claude Code's own default, `auto`, asks Anthropic
@@ -114,8 +154,22 @@ mod tests {
     #[test]
     fn a_login_at_anthropic_stays() {
         let launch = Launch { base_url: "http://x", passes_through: true, ..Launch::default() };
-        assert_eq!(launch.environment(), [("ANTHROPIC_BASE_URL", "http://x".to_owned())]);
+        let names: Vec<&str> = launch.environment().iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["ANTHROPIC_BASE_URL", "NO_PROXY", "no_proxy"]);
         assert!(launch.arguments(&[], false).is_empty());
+        let guarded = Launch { token: Some("t"), custom_headers: Some("X-A: 1"), ..launch };
+        assert_eq!(value(&guarded, "ANTHROPIC_CUSTOM_HEADERS").unwrap(), "X-A: 1\nx-anyclaude-token: t");
+        assert_eq!(value(&guarded, "ANTHROPIC_AUTH_TOKEN"), None);
+        let keyed = Launch { has_key: true, ..launch };
+        assert_eq!(value(&keyed, "ANTHROPIC_AUTH_TOKEN").unwrap(), PLACEHOLDER_TOKEN);
+    }
+
+    #[test]
+    fn the_users_exceptions_from_their_proxy_stay() {
+        let with = |own| value(&Launch { no_proxy: own, ..Launch::default() }, "NO_PROXY").unwrap();
+        assert_eq!(with(None), "127.0.0.1,localhost,::1");
+        assert_eq!(with(Some("intern.example, localhost")), "intern.example,localhost,127.0.0.1,::1");
+        assert_eq!(with(Some("*")), "*");
     }
 
     #[test]

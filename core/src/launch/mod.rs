@@ -5,5 +5,5 @@
 mod command;
 mod settings;
 
-pub use command::{Launch, PLACEHOLDER_TOKEN};
+pub use command::{Launch, PLACEHOLDER_TOKEN, TOKEN_HEADER};
 pub use settings::{Override, chooses_mode, files, overrides};

@@ -7,6 +7,7 @@ use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN};
 use subtle::ConstantTimeEq;
 
 use super::Config;
+use crate::launch::TOKEN_HEADER;
 use crate::wire::{ApiError, ErrorType};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -57,10 +58,11 @@ fn check_token(config: &Config, headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(token) = &config.inbound_token else { return Ok(()) };
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     let key = headers.get(X_API_KEY).map(|value| value.as_bytes());
+    let beside = headers.get(TOKEN_HEADER).map(|value| value.as_bytes());
     let expected = token.expose().as_bytes();
-    // Both are compared whole, so that the time tells nothing about either.
+    // All are compared whole, so that the time tells nothing about any.
     let matches = |given: Option<&[u8]>| given.map_or(0, |given| expected.ct_eq(given).unwrap_u8());
-    if matches(bearer) | matches(key) == 1 {
+    if matches(bearer) | matches(key) | matches(beside) == 1 {
         return Ok(());
     }
     let message = "the token of this proxy is missing or wrong; set ANTHROPIC_AUTH_TOKEN to its inbound_token";
@@ -117,11 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn the_token_comes_in_either_header() {
+    fn the_token_comes_in_any_of_its_headers() {
         let config = Config { inbound_token: Some(Secret::new("abc")), ..Config::default() };
         let with = |name, value| check(&config, &headers(&[("host", "localhost"), (name, value)]), None);
         assert!(with("x-api-key", "abc").is_ok());
         assert!(with("authorization", "Bearer abc").is_ok());
+        assert!(with(TOKEN_HEADER, "abc").is_ok() && with(TOKEN_HEADER, "abd").is_err());
         for (name, value) in [("x-api-key", "abd"), ("x-api-key", "ab"), ("authorization", "abc"), ("accept", "abc")] {
             assert_eq!(with(name, value).unwrap_err().status, 401);
         }

@@ -18,15 +18,17 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Request, Response, Uri};
+use tracing::{Instrument, Span, info_span};
 
 use super::active::Active;
 use super::client::Sent;
 use super::reply::ReplyBody;
 use super::tally::{Stage, Tally};
+use super::trace::Trace;
 use super::upstream::{Server, X_API_KEY};
 use super::{Proxy, body};
 use crate::ids::Seed;
-use crate::launch::PLACEHOLDER_TOKEN;
+use crate::launch::{PLACEHOLDER_TOKEN, TOKEN_HEADER};
 use crate::translate::{cut_own_thinking, named_model, with_model};
 use crate::wire::{ApiError, ErrorType};
 
@@ -59,12 +61,11 @@ pub(super) async fn forward(
         let mut headers = kept(&parts.headers);
         credentials(proxy, active, server, &mut headers)?;
         let sent: Sent = if is_answer || path.ends_with("/v1/messages/count_tokens") {
-            let body = for_anthropic(proxy, active, parts, body, &mut headers).await?;
+            let trace = tally.as_ref().and_then(|tally| tally.trace.as_deref());
+            let reading = for_anthropic(proxy, active, parts, body, &mut headers, trace);
+            let body = reading.instrument(info_span!("read")).await?;
             if let Some(tally) = &mut tally {
                 tally.reached(Stage::Read);
-                if let Some(trace) = &tally.trace {
-                    trace.request(parts.method.as_str(), path, &parts.headers, &body);
-                }
             }
             Either::Left(Full::new(body))
         } else {
@@ -74,7 +75,7 @@ pub(super) async fn forward(
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = target(server, &parts.uri)?;
         *request.headers_mut() = headers;
-        active.upstream.pass(server, request).await
+        active.upstream.pass(server, request).instrument(info_span!("send")).await
     };
     match answer.await {
         Ok(response) => Ok(reply(response, tally)),
@@ -95,14 +96,27 @@ async fn for_anthropic(
     parts: &Parts,
     body: Incoming,
     headers: &mut HeaderMap,
+    trace: Option<&Trace>,
 ) -> Result<Bytes, ApiError> {
     let config = &proxy.config;
     let raw = body::read_raw(body, config.max_body_bytes, config.body_timeout).await?;
     let plain = body::decode(&parts.headers, raw.clone(), config.max_body_bytes)?;
+    if let Some(trace) = trace {
+        trace.request(parts.method.as_str(), parts.uri.path(), &parts.headers, &plain);
+    }
     let mut changed = cut_own_thinking(&plain);
+    let told = |what: &str| {
+        if let Some(trace) = trace {
+            trace.note(what.to_owned());
+        }
+    };
+    if changed.is_some() {
+        told("thinking of a local model was cut out");
+    }
     let current = changed.as_deref().unwrap_or(&plain);
     if let Some(name) = named_model(current).filter(|name| active.is_stand_in(name)) {
         let Some(model) = &active.info.model else { return Err(no_model(&name)) };
+        told(&format!("the model is {model} in place of {name:?}, which only a local server had"));
         changed = with_model(current, model).or(changed);
     }
     match changed {
@@ -128,6 +142,7 @@ fn no_model(name: &str) -> ApiError {
 /// Who asks: the configured key, or else what the client sent, unless that was meant for this proxy.
 fn credentials(proxy: &Proxy, active: &Active, server: &Server, headers: &mut HeaderMap) -> Result<(), ApiError> {
     headers.remove(super::control::CONTROL);
+    headers.remove(TOKEN_HEADER);
     if active.has_key {
         headers.remove(AUTHORIZATION);
         if let Some(key) = server.headers.get(X_API_KEY) {
@@ -150,8 +165,8 @@ fn credentials(proxy: &Proxy, active: &Active, server: &Server, headers: &mut He
         return Ok(());
     }
     let message = "no credentials for Anthropic: this client was started for a local model and has only this proxy's \
-                   own token. Give a key to `anyclaude use anthropic` (ANTHROPIC_API_KEY, or --key-env NAME), or start Claude Code \
-                   with `anyclaude claude --backend anthropic`, which leaves its own login in place";
+                   own token. Give a key to `anyclaude use anthropic` (ANTHROPIC_API_KEY, or --key-env NAME), or start \
+                   Claude Code with `anyclaude claude --backend anthropic`, which leaves its own login in place";
     Err(ApiError::new(403, ErrorType::Permission, message).with_should_retry(false))
 }
 
@@ -185,7 +200,8 @@ fn reply(response: Response<Incoming>, mut tally: Option<Tally>) -> Response<Rep
         // Nobody asks for the end of a body that has none.
         tally.passed(parts.status.as_u16());
     }
-    let passing = Passing { body, status: parts.status.as_u16(), tally };
+    let span = tally.as_ref().map_or_else(Span::none, Tally::reply_span);
+    let passing = Passing { body, status: parts.status.as_u16(), tally, span };
     let mut response = Response::new(ReplyBody::Passing(Box::new(passing)));
     *response.status_mut() = parts.status;
     *response.headers_mut() = kept(&parts.headers);
@@ -197,11 +213,14 @@ pub(super) struct Passing {
     body: Incoming,
     status: u16,
     tally: Option<Tally>,
+    span: Span,
 }
 
 impl Passing {
     /// The next bytes. A body that breaks off breaks off for the client, too: there is nothing to tell it in.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let span = self.span.clone();
+        let _entered = span.enter();
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(frame) = &polled {
             self.note(frame.as_ref());
@@ -222,7 +241,7 @@ impl Passing {
         match frame {
             Some(Ok(frame)) => {
                 tally.reached(Stage::FirstToken);
-                if let (Some(trace), Some(data)) = (&mut tally.trace, frame.data_ref()) {
+                if let (Some(trace), Some(data)) = (&tally.trace, frame.data_ref()) {
                     trace.backend(data);
                 }
                 if self.body.is_end_stream() {

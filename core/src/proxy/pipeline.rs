@@ -15,6 +15,7 @@ use super::documents::{Reading, Unread};
 use super::reply::{self, ReplyBody};
 use super::stream_body::{Source, StreamBody};
 use super::tally::{Stage, Tally, now};
+use super::trace::Trace;
 use super::upstream::{MAX_ANSWER_BYTES, Patience, UpstreamBody};
 use super::{Proxy, body};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,17 +69,19 @@ async fn answer(tally: &mut Tally, parts: &Parts, body: Incoming, seed: Seed) ->
     if let Some(trace) = &tally.trace {
         trace.request(parts.method.as_str(), parts.uri.path(), &parts.headers, &body);
     }
-    let job = Arc::new(Job::new(&tally.proxy, &tally.active, parts, body, seed));
+    let mut job = Job::new(&tally.proxy, &tally.active, parts, body, seed);
+    job.trace = tally.trace.clone();
+    let job = Arc::new(job);
     let mut translated =
         job.translate(None).instrument(info_span!("translate")).await.map_err(|error| error.to_api())?;
     tally.reached(Stage::Translate);
     tally.notes = std::mem::take(&mut translated.notes);
     tally.context = translated.context;
+    let body = Bytes::from(translated.body);
     if let Some(trace) = &tally.trace {
-        trace.translated(&tally.active.info, tally.context.dialect, &translated.body, &tally.notes);
+        trace.translated(&tally.active.info, tally.context.dialect, &body, &tally.notes);
     }
-    let sending = send(Arc::clone(&tally.active), job, Bytes::from(translated.body), tally.context.clone())
-        .instrument(info_span!("send"));
+    let sending = send(Arc::clone(&tally.active), job, body, tally.context.clone()).instrument(info_span!("send"));
     if tally.context.stream {
         let wait = tally.config().commit_after.saturating_sub(tally.elapsed());
         stream(sending, wait, tally).await
@@ -134,12 +137,12 @@ async fn whole(sending: impl Future<Output = Result<Head, ApiError>>, tally: &mu
     }
     let answer = head.response.into_body().collect(MAX_ANSWER_BYTES, false, patience).await;
     let answer = answer.map_err(|error| ApiError::api(502, format!("the backend broke off its answer: {error}")))?;
-    if let Some(trace) = &mut tally.trace {
+    if let Some(trace) = &tally.trace {
         trace.backend(&answer);
     }
-    let converted = tally.active.translator.response_json(&tally.context, &answer);
+    let converted = tally.convert_span().in_scope(|| tally.active.translator.response_json(&tally.context, &answer));
     let (message, turn) = converted.map_err(|error| error.to_api())?;
-    if let Some(trace) = &mut tally.trace {
+    if let Some(trace) = &tally.trace {
         trace.client(&message);
     }
     tally.reached(Stage::FirstToken);
@@ -154,12 +157,14 @@ struct Job {
     body: Bytes,
     session: SessionKey,
     seed: Seed,
+    /// Told of each try, where the request has one.
+    trace: Option<Arc<Trace>>,
 }
 
 impl Job {
     fn new(proxy: &Arc<Proxy>, active: &Arc<Active>, parts: &Parts, body: Bytes, seed: Seed) -> Self {
         let session = session_key(&parts.headers);
-        Job { proxy: Arc::clone(proxy), active: Arc::clone(active), body, session, seed }
+        Job { proxy: Arc::clone(proxy), active: Arc::clone(active), body, session, seed, trace: None }
     }
 
     /// Translates with what is known of the server's models. It is asked first only where the choice of a
@@ -235,7 +240,14 @@ async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestC
         if response.status().is_success() && !is_page {
             return Ok(Head { response });
         }
+        let trace = job.trace.as_deref();
+        if let Some(trace) = trace {
+            trace.response(response.status().as_u16(), response.headers());
+        }
         let refusal = Refusal::read(response).await;
+        if let Some(trace) = trace {
+            trace.refusal(&refusal.body);
+        }
         let error = refusal.classify(&context);
         learn_limits(&active, &context, refusal.status, &error);
         let learned =
@@ -248,6 +260,9 @@ async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestC
         }
         let again = job.translate(max_tokens).await.map_err(|error| error.to_api())?;
         body = Bytes::from(again.body);
+        if let Some(trace) = trace {
+            trace.translated(&active.info, again.context.dialect, &body, &again.notes);
+        }
     }
 }
 

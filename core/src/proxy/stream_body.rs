@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
+use tracing::Span;
 
 use super::pipeline::Head;
 use super::tally::{Stage, Tally};
@@ -43,6 +44,7 @@ pub(super) struct StreamBody {
     source: Source,
     converter: StreamConverter,
     tally: Tally,
+    span: Span,
     timer: Pin<Box<Sleep>>,
     last_write: Instant,
     ping_interval: Duration,
@@ -66,6 +68,7 @@ impl StreamBody {
         let mut body = StreamBody {
             source,
             converter,
+            span: tally.convert_span(),
             tally,
             timer: Box::pin(tokio::time::sleep(ping_interval)),
             last_write: now,
@@ -84,6 +87,8 @@ impl StreamBody {
 
     /// The next bytes for the client: everything that is ready, in one piece.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let span = self.span.clone();
+        let _entered = span.enter();
         let mut out = std::mem::take(&mut self.ready);
         if !self.begun {
             self.begun = true;
@@ -111,7 +116,7 @@ impl StreamBody {
     }
 
     fn hand_over(&mut self, out: Vec<u8>) -> Bytes {
-        if let Some(trace) = &mut self.tally.trace {
+        if let Some(trace) = &self.tally.trace {
             trace.client(&out);
         }
         out.into()
@@ -152,7 +157,7 @@ impl StreamBody {
                     Poll::Pending => return,
                     Poll::Ready(Some(Ok(data))) => {
                         self.last_byte = Instant::now();
-                        if let Some(trace) = &mut self.tally.trace {
+                        if let Some(trace) = &self.tally.trace {
                             trace.backend(&data);
                         }
                         let before = self.progress;
@@ -177,7 +182,7 @@ impl StreamBody {
                     Poll::Ready(Some(Err(error))) => self.broken(&error, out),
                     Poll::Ready(None) => {
                         let collected = std::mem::take(collected);
-                        if let Some(trace) = &mut self.tally.trace {
+                        if let Some(trace) = &self.tally.trace {
                             trace.backend(&collected);
                         }
                         self.progress = self.converter.push_response(&collected, out);

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use hyper::http::request::Parts;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
+use tracing::{Span, info_span};
 
 use super::active::Active;
 use super::stats::Counters;
@@ -46,7 +47,9 @@ pub(super) struct Tally {
     pub(super) active: Arc<Active>,
     pub(super) context: RequestContext,
     pub(super) notes: Vec<Note>,
-    pub(super) trace: Option<Box<Trace>>,
+    pub(super) trace: Option<Arc<Trace>>,
+    /// The request's span, for what is done while its answer goes out.
+    span: Span,
     seed: Seed,
     begun: Instant,
     stages: Vec<(Stage, Duration)>,
@@ -59,13 +62,14 @@ impl Tally {
         Counters::add(&proxy.counters.requests, 1);
         let traces = proxy.traces.as_ref();
         let keys = active.secrets.all();
-        let trace = traces.map(|traces| Box::new(traces.begin(&seed.request_id(), &parts.headers, keys)));
+        let trace = traces.map(|traces| traces.begin(&seed.request_id(), &parts.headers, keys));
         Tally {
             proxy: Arc::clone(proxy),
             active: Arc::clone(active),
             context: RequestContext::default(),
             notes: Vec::new(),
             trace,
+            span: Span::current(),
             seed,
             begun: Instant::now(),
             stages: Vec::new(),
@@ -75,6 +79,16 @@ impl Tally {
 
     pub(super) fn config(&self) -> &Config {
         &self.proxy.config
+    }
+
+    /// The span of the stage that converts an answer.
+    pub(super) fn convert_span(&self) -> Span {
+        info_span!(parent: &self.span, "convert")
+    }
+
+    /// The span of the stage that hands an answer on as it is.
+    pub(super) fn reply_span(&self) -> Span {
+        info_span!(parent: &self.span, "reply")
     }
 
     pub(super) fn elapsed(&self) -> Duration {
@@ -155,18 +169,20 @@ impl Tally {
     }
 
     fn close_trace(&mut self) {
-        let Some(mut trace) = self.trace.take() else { return };
+        let Some(trace) = self.trace.take() else { return };
         let micros = |at: Duration| at.as_micros() as f64 / 1000.0;
         let mut timing: Map<String, Value> =
             self.stages.iter().map(|(stage, at)| (stage.as_str().to_owned(), micros(*at).into())).collect();
         timing.insert("end".to_owned(), micros(self.begun.elapsed()).into());
         let outcome = self.outcome.take().unwrap_or_else(|| json!({"cancelled": true}));
-        trace.end(&outcome, &Value::Object(timing));
+        trace.end(outcome, &Value::Object(timing));
     }
 }
 
 impl Drop for Tally {
     fn drop(&mut self) {
+        let span = self.span.clone();
+        let _entered = span.enter();
         Counters::add(&self.proxy.counters.ended, 1);
         if self.outcome.is_none() {
             Counters::add(&self.proxy.counters.cancelled, 1);

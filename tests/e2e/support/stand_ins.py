@@ -18,6 +18,12 @@ class StandIn(Backend):
     name = ""
     default_port = 0
     window = 0
+    takes: frozenset[str] = frozenset()
+    """What its chat takes beyond OpenAI's reference."""
+
+    def check(self, request: Request) -> list[str]:
+        known = {f"unknown key {key}" for key in self.takes}
+        return [violation for violation in super().check(request) if violation not in known]
 
     def __init__(self) -> None:
         super().__init__(self.default_port)
@@ -143,6 +149,7 @@ class VLLM(StandIn):
     """Counts one token per four bytes of the messages, and insists on its window."""
 
     name, default_port = "vllm", 8000
+    takes = frozenset({"chat_template_kwargs", "top_k"})
     model, window = "Qwen/Qwen3-Coder-30B-A3B-Instruct", 40960
 
     def pages(self, request: Request) -> dict[str, Reply]:

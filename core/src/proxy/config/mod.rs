@@ -42,7 +42,7 @@ pub struct Config {
     /// The most tokens that prompt and answer may have together. By default what the server tells.
     #[schemars(range(min = 1024))]
     pub context_window: Option<u64>,
-    /// Whether tools are sent to the model: `auto`, `on` or `off`.
+    /// Whether tools are sent to the model: `auto`, `on` (no warning where the server says it takes none) or `off`.
     pub tools: Switch,
     /// Whether images are sent to the model: `auto`, `on` or `off`.
     pub images: Switch,

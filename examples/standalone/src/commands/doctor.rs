@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyclaude_core::backend::{BACKENDS, Role};
+use anyclaude_core::Config;
+use anyclaude_core::backend::{BACKENDS, Model, Role};
 use anyclaude_core::launch::{self, Launch};
-use anyclaude_core::proxy::{Inspection, inspect};
+use anyclaude_core::proxy::{Inspection, Switch, inspect};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -81,7 +82,7 @@ pub(crate) fn run(args: &Doctor) -> Result<(), Failure> {
     let mut findings = vec![about_settings(&settings)];
     findings.extend(about_claude(&settings, &seen));
     findings.extend(about_servers(&chosen));
-    findings.extend(about_backend(&seen, config.api_key.is_some()));
+    findings.extend(about_backend(&seen, &config));
     findings.extend(about_proxies(&running));
     if !args.output.json {
         for finding in &findings {
@@ -130,7 +131,7 @@ fn about_claude(settings: &Settings, seen: &Inspection) -> Vec<Finding> {
     let environment = launch.environment();
     for file in claude::settings_files() {
         let Ok(text) = std::fs::read(&file) else { continue };
-        for found in launch::overrides(&file, &text, &environment) {
+        for found in launch::overrides(&file, &text, &environment, launch.removed()) {
             let what = format!("{} sets {}, which wins over the launcher", found.file.display(), found.variable);
             findings.push(Finding::warning("Claude Code", what, "take it out of that file's env"));
         }
@@ -175,14 +176,14 @@ fn about_servers(chosen: &backend::Chosen) -> Option<Finding> {
     })
 }
 
-fn about_backend(seen: &Inspection, has_key: bool) -> Vec<Finding> {
+fn about_backend(seen: &Inspection, config: &Config) -> Vec<Finding> {
     let kind = seen.backend.kind;
     let Some(url) = &seen.backend.url else {
         return vec![Finding::ok("backend", format!("{kind}: {}", seen.spec.about))];
     };
     let mut findings = Vec::new();
     let is_remote = seen.spec.role == Role::PassThrough;
-    if is_remote && !has_key {
+    if is_remote && config.api_key.is_none() {
         findings.push(Finding::ok("backend", format!("{kind} at {url}, with the client's own login")));
         return findings;
     }
@@ -214,9 +215,11 @@ fn about_backend(seen: &Inspection, has_key: bool) -> Vec<Finding> {
     for warning in &seen.warnings {
         findings.push(Finding::warning("window", warning.as_str(), seen.spec.window_hint));
     }
-    for model in seen.models.iter().flatten().filter(|model| model.tools == Some(false)) {
+    let is_denied = |model: &&Model| model.tools == Some(false) && config.tools != Switch::On;
+    for model in seen.models.iter().flatten().filter(is_denied) {
         let what = format!("{} takes no tools", model.short_name());
-        findings.push(Finding::warning("tools", what, "Claude Code needs them: choose another model"));
+        let fix = "Claude Code needs them: choose another model, or --tools on if the server is wrong";
+        findings.push(Finding::warning("tools", what, fix));
     }
     findings
 }

@@ -5,7 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyclaude_core::proxy::AUTO;
-use anyclaude_core::{Config, Dialect, Options, RequestMeta, StreamConverter, Translator, backend, blocking};
+use anyclaude_core::{
+    BackendFailure, Config, Dialect, Options, RequestMeta, StreamConverter, Translator, backend, blocking, classify,
+};
 use serde_json::{Value, json};
 
 use crate::args::{Look, Replay, TraceFile};
@@ -105,7 +107,10 @@ fn convert_again(records: &[Value], body: &Value) -> Result<(), Failure> {
     let translated = stages(records, "translated").next();
     let translated =
         translated.ok_or_else(|| Failure::new("this trace ended before anything was sent to a backend"))?;
-    let text: String = stages(records, "backend").map(|record| json::text(record, "/data")).collect();
+    // A refusal may stand before the answer of a later try.
+    let last = records.iter().rposition(|record| json::text(record, "/stage") == "response").unwrap_or_default();
+    let answer = records.get(last..).unwrap_or_default();
+    let text: String = stages(answer, "backend").map(|record| json::text(record, "/data")).collect();
     if text.is_empty() {
         return Err(Failure::new("this trace holds no answer of the backend"));
     }
@@ -113,6 +118,12 @@ fn convert_again(records: &[Value], body: &Value) -> Result<(), Failure> {
     options.dialect = Dialect::by_name(json::text(translated, "/api"))?;
     let translator = Translator::new(*backend::by_name(json::text(translated, "/backend"))?, options);
     let context = translator.request_json(body.to_string().as_bytes(), &RequestMeta::default())?.context;
+    let status = json::at(answer.first().unwrap_or(&Value::Null), "/status").as_u64().unwrap_or(200);
+    if let Some(status) = u16::try_from(status).ok().filter(|status| *status >= 400) {
+        let error = classify(&BackendFailure::new(context.backend, status, text.as_bytes()));
+        output::line(String::from_utf8_lossy(&error.to_json_without_id()))?;
+        return Ok(());
+    }
     if !context.stream {
         let (message, _) = translator.response_json(&context, text.as_bytes())?;
         output::line(String::from_utf8_lossy(&message))?;

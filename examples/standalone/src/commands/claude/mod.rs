@@ -136,10 +136,16 @@ async fn command(
         None => models.first(),
     };
     let url = proxy.base_url();
+    let variable = |name| std::env::var(name).ok();
+    let (custom_headers, no_proxy) =
+        (variable("ANTHROPIC_CUSTOM_HEADERS"), variable("NO_PROXY").or_else(|| variable("no_proxy")));
     let launch = Launch {
         base_url: &url,
         token: token.map(anyclaude_core::Secret::expose),
         passes_through,
+        has_key: config.api_key.is_some(),
+        custom_headers: custom_headers.as_deref(),
+        no_proxy: no_proxy.as_deref(),
         model,
         window: config.context_window.or(model.and_then(|model| model.window)),
     };
@@ -148,7 +154,7 @@ async fn command(
     for file in settings_files() {
         let Ok(text) = std::fs::read(&file) else { continue };
         mode_is_set |= launch::chooses_mode(&text);
-        for found in launch::overrides(&file, &text, &environment) {
+        for found in launch::overrides(&file, &text, &environment, launch.removed()) {
             output::note(format_args!(
                 "anyclaude: {} sets {}, which wins over what is set here; Claude Code may not use this proxy as it \
                  should. Take it out of that file",
@@ -162,6 +168,9 @@ async fn command(
     }
     let mut command = Command::new(program);
     command.args(launch.arguments(args, mode_is_set)).envs(environment);
+    for name in launch.removed() {
+        command.env_remove(name);
+    }
     // Every command that the model runs sees the environment; these are for this program.
     for setting in Config::settings().iter().filter(|setting| setting.is_secret) {
         command.env_remove(setting.variable());

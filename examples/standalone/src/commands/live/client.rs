@@ -15,22 +15,29 @@ pub(super) struct Client {
     agent: Agent,
     url: String,
     key: String,
+    model: String,
 }
 
 impl Client {
-    pub(super) fn new(base: &str, key: Option<String>) -> Self {
+    /// A client that asks for a model by its name. A proxy for a local server takes any.
+    pub(super) fn new(base: &str, key: Option<String>, model: Option<String>) -> Self {
         let config = Agent::config_builder().timeout_global(Some(PATIENCE)).proxy(None).http_status_as_error(false);
         Client {
             agent: config.build().into(),
             url: format!("{base}/v1/messages"),
             key: key.unwrap_or_else(|| anyclaude_core::launch::PLACEHOLDER_TOKEN.to_owned()),
+            model: model.unwrap_or_else(|| "claude-doctor".to_owned()),
         }
     }
 
     fn post(&self, body: &Value) -> Result<ureq::Body, String> {
+        let mut body = body.clone();
+        if let Some(object) = body.as_object_mut() {
+            object.insert("model".to_owned(), self.model.as_str().into());
+        }
         let request = self.agent.post(&self.url).header("x-api-key", &self.key);
         let request = request.header("anthropic-version", "2023-06-01");
-        let mut answer = request.send_json(body).map_err(|error| error.to_string())?;
+        let mut answer = request.send_json(&body).map_err(|error| error.to_string())?;
         if answer.status().is_success() {
             return Ok(answer.into_body());
         }
@@ -68,7 +75,7 @@ impl Client {
 
 /// A request with one question.
 pub(super) fn question(text: &str, max_tokens: u64) -> Value {
-    json!({"model": "claude-doctor", "max_tokens": max_tokens, "messages": [{"role": "user", "content": text}]})
+    json!({"max_tokens": max_tokens, "messages": [{"role": "user", "content": text}]})
 }
 
 /// Whether an event is a piece of the answer.

@@ -5,6 +5,7 @@ mod client;
 
 use std::time::{Duration, Instant};
 
+use anyclaude_core::backend::Role;
 use anyclaude_core::proxy::Inspection;
 use anyclaude_core::{Config, blocking};
 use serde::Serialize;
@@ -46,8 +47,11 @@ pub(super) fn run(config: &Config, seen: &Inspection, quiet: bool) -> Result<Rep
     config.port = 0;
     config.run_file = false;
     let key = config.inbound_token.as_ref().map(|secret| secret.expose().to_owned());
+    // Anthropic knows its own names only.
+    let listed = seen.models.iter().flatten().next().map(|model| model.id.clone());
+    let model = config.model.clone().or_else(|| listed.filter(|_| seen.spec.role == Role::PassThrough));
     let proxy = blocking::start_proxy(config)?;
-    let client = Client::new(&proxy.base_url(), key);
+    let client = Client::new(&proxy.base_url(), key, model);
     let mut checks = Vec::new();
     let mut plain_seconds = None;
     for (name, check) in CHECKS {
