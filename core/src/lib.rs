@@ -55,6 +55,7 @@ mod ids;
 pub mod launch;
 #[cfg(feature = "pdf")]
 pub mod pdf;
+pub mod prefix;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 mod secret;
@@ -72,9 +73,9 @@ pub use secret::Secret;
 pub use session::{MAX_SESSIONS, SessionKey, Timestamp, ToolCallRecord, TurnRecord};
 pub use stream::{Progress, StreamConverter};
 pub use translate::{
-    BackendFailure, DocumentText, LOCAL_MODEL, NoDocuments, Note, NoteKind, Options, RefusedParameter, RequestContext,
-    RequestMeta, StreamFailure, ToolNames, Translated, Translator, classify, classify_stream_error, count_tokens,
-    cut_own_thinking, is_claude_name, refused_parameter,
+    BackendFailure, DocumentText, Hints, LOCAL_MODEL, NoDocuments, Note, NoteKind, Options, RefusedParameter,
+    RequestClass, RequestContext, RequestMeta, StreamFailure, ToolNames, Translated, Translator, classify,
+    classify_stream_error, count_tokens, cut_own_thinking, is_claude_name, refused_parameter,
 };
 pub use wire::Dialect;
 

@@ -5,7 +5,7 @@ use crate::encode::{Blocks, MessageWriter, Outcome, SseWriter, TokenCounts};
 use crate::encode::{push_message_delta, push_message_start, push_ping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventSink, Stop};
-use crate::session::{ToolCallRecord, TurnRecord};
+use crate::session::{KeptText, ToolCallRecord, TurnRecord};
 use crate::translate::RequestContext;
 use crate::wire::ApiError;
 use crate::wire::openai::Usage;
@@ -66,6 +66,8 @@ struct Answer {
     stop: Option<Stop>,
     failure: Option<ApiError>,
     calls: Vec<ToolCallRecord>,
+    text: KeptText,
+    thinking: KeptText,
 }
 
 impl StreamConverter {
@@ -270,6 +272,8 @@ impl Answer {
             stop: None,
             failure: None,
             calls: Vec::new(),
+            text: KeptText::default(),
+            thinking: KeptText::default(),
         }
     }
 
@@ -286,8 +290,12 @@ impl Answer {
             cache_read_input_tokens: outcome.tokens.cache_read,
             output_tokens: outcome.tokens.output,
             exact_usage: outcome.tokens.exact,
+            cache_told: outcome.tokens.cache_told,
             estimated_input_tokens: context.raw_estimate,
             tool_calls: self.calls.clone(),
+            prefill_ms: None,
+            text: self.text.get().to_owned(),
+            thinking: self.thinking.get().to_owned(),
         }
     }
 }
@@ -301,13 +309,19 @@ struct Encode<'a, W> {
 impl<W: crate::encode::BlockWriter> EventSink for Encode<'_, W> {
     fn event(&mut self, event: Event<'_>) {
         use crate::encode::Kind;
-        let Answer { blocks, names, usage, stop, failure, calls } = self.answer;
+        let Answer { blocks, names, usage, stop, failure, calls, text: said, thinking } = self.answer;
         if failure.is_some() {
             return;
         }
         match event {
-            Event::Text(text) => blocks.prose(Kind::Text, &text, self.writer),
-            Event::Thinking(text) => blocks.prose(Kind::Thinking, &text, self.writer),
+            Event::Text(text) => {
+                said.push(text.as_escaped());
+                blocks.prose(Kind::Text, &text, self.writer);
+            }
+            Event::Thinking(text) => {
+                thinking.push(text.as_escaped());
+                blocks.prose(Kind::Thinking, &text, self.writer);
+            }
             Event::ToolStart { name } => {
                 let name = names.original(&name);
                 let id = blocks.tool(&name, self.writer);

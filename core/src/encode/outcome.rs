@@ -22,6 +22,8 @@ pub(crate) struct TokenCounts {
     pub(crate) output: u64,
     /// The backend counted; otherwise these are estimates.
     pub(crate) exact: bool,
+    /// The backend told what its cache held.
+    pub(crate) cache_told: bool,
 }
 
 impl Outcome {
@@ -65,6 +67,7 @@ impl TokenCounts {
             cache_read,
             output: usage.completion_tokens.unwrap_or_else(|| tokens_of_output(output_bytes)),
             exact: prompt.is_some(),
+            cache_told: usage.cached_tokens.is_some(),
         }
     }
 

@@ -160,6 +160,7 @@ impl Active {
             dialect: config.backend_api,
             stand_ins: stand_ins.clone(),
             secrets: secrets.clone(),
+            pin_lines: config.pin_lines.clone(),
         };
         let upstream = Upstream::new(config, &spec)?;
         let url = upstream.server().map(|server| server.base.clone());

@@ -73,6 +73,10 @@ pub(super) async fn answer(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming) ->
     }
     let answer = match (&parts.method, parts.uri.path().strip_prefix(PREFIX)) {
         (&Method::GET, Some("status")) => status(proxy).await,
+        (&Method::GET, Some("prefix")) => {
+            let session = parts.uri.query().and_then(|query| query.strip_prefix("session=")).unwrap_or("");
+            json!(proxy.active().translator.prefix_reports(session))
+        }
         (&Method::POST, Some("backend")) => {
             let body = body::read(&parts.headers, body, MAX_CHOICE, proxy.config.body_timeout).await?;
             let choice: BackendChoice = serde_json::from_slice(&body)
@@ -81,7 +85,7 @@ pub(super) async fn answer(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming) ->
             json!({ "backend": info })
         }
         _ => {
-            let message = "no such control endpoint; there are GET /anyclaude/status and POST /anyclaude/backend";
+            let message = "no such control endpoint; there are GET /anyclaude/status, GET /anyclaude/prefix and POST /anyclaude/backend";
             return Err(ApiError::of(ErrorType::NotFound, message));
         }
     };

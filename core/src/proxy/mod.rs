@@ -47,6 +47,7 @@ pub use stats::Stats;
 pub use warnings::SMALL_WINDOW;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::prefix::PrefixReport;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -179,6 +180,12 @@ impl ProxyHandle {
     /// What users should know of this backend: windows that are too small, prompts that it cuts.
     pub fn warnings(&self) -> Vec<String> {
         self.proxy.active().warnings.list()
+    }
+
+    /// What the last prompts of a session shared with those before them, the oldest first; of all sessions for an
+    /// empty id. They are of the backend that is in use.
+    pub fn prefix_reports(&self, session: &str) -> Vec<PrefixReport> {
+        self.proxy.active().translator.prefix_reports(session)
     }
 
     /// Takes no more requests, waits up to `grace` for those in flight, then breaks them off.

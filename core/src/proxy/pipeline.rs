@@ -23,7 +23,7 @@ use crate::ids::Seed;
 use crate::session::SessionKey;
 use crate::stream::StreamConverter;
 use crate::translate::{
-    BackendFailure, DocumentText, RefusedParameter, RequestContext, RequestMeta, Translated, classify,
+    BackendFailure, DocumentText, Hints, RefusedParameter, RequestContext, RequestMeta, Translated, classify,
     refused_parameter,
 };
 use crate::wire::ApiError;
@@ -100,8 +100,9 @@ pub(super) async fn count_tokens(
 ) -> Result<u64, ApiError> {
     let config = &proxy.config;
     let body = body::read(&parts.headers, body, config.max_body_bytes, config.body_timeout).await?;
-    let job = Arc::new(Job::new(proxy, active, parts, body, seed));
-    let translated = job.translate(None).await.map_err(|error| error.to_api())?;
+    let mut job = Job::new(proxy, active, parts, body, seed);
+    job.remembers = false;
+    let translated = Arc::new(job).translate(None).await.map_err(|error| error.to_api())?;
     Ok(translated.context.estimated_input_tokens)
 }
 
@@ -157,14 +158,25 @@ struct Job {
     body: Bytes,
     session: SessionKey,
     seed: Seed,
+    hints: Hints,
+    /// The request is sent to a model.
+    remembers: bool,
     /// Told of each try, where the request has one.
     trace: Option<Arc<Trace>>,
 }
 
 impl Job {
     fn new(proxy: &Arc<Proxy>, active: &Arc<Active>, parts: &Parts, body: Bytes, seed: Seed) -> Self {
-        let session = session_key(&parts.headers);
-        Job { proxy: Arc::clone(proxy), active: Arc::clone(active), body, session, seed, trace: None }
+        Job {
+            proxy: Arc::clone(proxy),
+            active: Arc::clone(active),
+            body,
+            session: session_key(&parts.headers),
+            seed,
+            hints: hints(&parts.headers),
+            remembers: true,
+            trace: None,
+        }
     }
 
     /// Translates with what is known of the server's models. It is asked first only where the choice of a
@@ -201,6 +213,8 @@ impl Job {
             models: &self.active.catalog.models(),
             max_tokens,
             documents,
+            hints: self.hints.clone(),
+            remembers: self.remembers,
             ..RequestMeta::default()
         };
         self.active.translator.request_json(&self.body, &meta)
@@ -351,6 +365,18 @@ impl Refusal {
         failure.max_tokens = context.max_tokens;
         failure.estimated_prompt = context.estimated_input_tokens;
         context.masked(classify(&failure))
+    }
+}
+
+/// What Claude Code tells of a request by headers, where it was asked to.
+fn hints(headers: &HeaderMap) -> Hints {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Hints {
+        class: header("x-claude-code-request-class"),
+        agent_type: header("x-claude-code-agent-type"),
+        compaction: headers.contains_key("x-claude-code-compaction"),
+        compacted: headers.contains_key("x-claude-code-context-compacted"),
+        betas: header("anthropic-beta"),
     }
 }
 

@@ -13,6 +13,7 @@ use super::stats::Counters;
 use super::trace::Trace;
 use super::{Config, Proxy};
 use crate::ids::Seed;
+use crate::prefix::{Outcome, PrefixReport};
 use crate::session::{Timestamp, TurnRecord};
 use crate::translate::{Note, RequestContext};
 use crate::wire::ApiError;
@@ -111,7 +112,11 @@ impl Tally {
         Counters::add(&counters.input_tokens, turn.input_tokens);
         Counters::add(&counters.cache_read_input_tokens, turn.cache_read_input_tokens);
         Counters::add(&counters.output_tokens, turn.output_tokens);
-        self.active.translator.record(&self.context.session, turn, now());
+        let turn = &TurnRecord { prefill_ms: self.prefill_ms(), ..turn.clone() };
+        let report = self.active.translator.record(&self.context, turn, now());
+        if let Some(report) = &report {
+            self.prefix(report);
+        }
         self.active.warnings.look_at_turn(&self.context, turn);
         tracing::info!(
             request_id = self.seed.request_id(),
@@ -162,6 +167,38 @@ impl Tally {
             self.active.secrets.mask(&error.message)
         );
         self.outcome = Some(json!({"status": error.status, "error": error.kind.as_str(), "message": error.message}));
+    }
+
+    /// What the prompt shared with those before it: counted, traced, and a line in the log where something was lost.
+    fn prefix(&self, report: &PrefixReport) {
+        if let Some(trace) = &self.trace {
+            trace.prefix(report);
+        }
+        if !report.is_miss() {
+            return;
+        }
+        let counters = &self.proxy.counters;
+        let counter =
+            if report.outcome == Outcome::Broken { &counters.broken_prefixes } else { &counters.lost_prefixes };
+        Counters::add(counter, 1);
+        Counters::add(&counters.prefix_cost_ms, report.cost_ms.unwrap_or(0));
+        tracing::info!(
+            request_id = self.seed.request_id(),
+            class = report.class.as_str(),
+            reused_tokens = report.reused_tokens,
+            prompt_tokens = report.prompt_tokens,
+            cost_ms = report.cost_ms,
+            at = report.conversation.as_ref().and_then(|shared| shared.difference.as_ref()).map(|found| &*found.part),
+            "prefix lost: {}",
+            report.reason.text
+        );
+    }
+
+    /// How long the server read before it said anything. An answer in one piece does not tell.
+    fn prefill_ms(&self) -> Option<u64> {
+        let at = |stage| self.stages.iter().find(|(reached, _)| *reached == stage).map(|(_, at)| *at);
+        let since = at(Stage::FirstToken)?.checked_sub(at(Stage::Translate)?)?;
+        self.context.stream.then(|| millis(since))
     }
 
     fn millis_of(&self, stage: Stage) -> Option<u64> {

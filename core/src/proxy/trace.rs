@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::{BackendInfo, Config};
 use crate::error::{Error, ErrorKind, Result};
+use crate::prefix::PrefixReport;
 use crate::secret::{Secret, Secrets};
 use crate::translate::Note;
 use crate::wire::Dialect;
@@ -129,6 +130,14 @@ impl Trace {
         for note in notes {
             self.note(note.to_string());
         }
+    }
+
+    /// What the prompt shared with those before it.
+    pub(super) fn prefix(&self, report: &PrefixReport) {
+        let report = report.clone();
+        self.record("prefix", size_of::<PrefixReport>(), move |secrets| {
+            redact::text(secrets, &json!(report).to_string())
+        });
     }
 
     /// Something that was dropped or changed.

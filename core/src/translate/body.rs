@@ -2,12 +2,13 @@
 
 use super::conversation::Conversation;
 use super::estimate::prompt_tokens;
-use super::messages::MessageList;
+use super::messages::{MessageList, WrittenMessages};
 use super::native;
 use super::notes::Notes;
 use super::parameters::Parameters;
 use super::tools::Offered;
 use crate::backend::Quirks;
+use crate::prefix::Marks;
 use crate::wire::anthropic::MessagesRequest;
 use crate::wire::json::Object;
 use crate::wire::{Dialect, JsonText};
@@ -30,6 +31,8 @@ pub(super) struct Written {
     pub(super) max_tokens: Option<u64>,
     /// Tokens of the prompt, by its bytes.
     pub(super) raw_estimate: u64,
+    /// Where the parts of the prompt stand.
+    pub(super) marks: Marks,
 }
 
 impl Prompt<'_, '_> {
@@ -46,9 +49,13 @@ impl Prompt<'_, '_> {
         let mut messages = MessageList::begin(body.key("messages"), *quirks);
         messages.system(self.system);
         messages.conversation(self.conversation);
-        let images = messages.end();
+        let WrittenMessages { images, messages } = messages.end();
+        let mut marks = Marks { messages, ..Marks::default() };
+        if !self.system.is_empty() {
+            marks.system = Some(marks.messages.remove(0));
+        }
         if !self.offered.is_empty() {
-            self.offered.push(body.key("tools"));
+            marks.tools = self.offered.push(body.key("tools"));
             if let Some(choice) = &request.tool_choice {
                 self.offered.push_choice(choice, quirks, body, notes);
             }
@@ -60,6 +67,6 @@ impl Prompt<'_, '_> {
         if request.stream && quirks.stream_usage {
             body.json("stream_options", r#"{"include_usage":true}"#);
         }
-        Written { max_tokens, raw_estimate }
+        Written { max_tokens, raw_estimate, marks }
     }
 }

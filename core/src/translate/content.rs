@@ -7,6 +7,7 @@ use base64::Engine as _;
 
 use super::conversation::ToolResult;
 use super::notes::{NoteKind, Notes};
+use super::volatile;
 use crate::wire::JsonText;
 use crate::wire::blocks::{Block, Content, Source};
 
@@ -56,6 +57,7 @@ pub(super) struct ContentReader<'r> {
     pub(super) images: bool,
     pub(super) keeps_thinking: bool,
     pub(super) noted_thinking: bool,
+    pub(super) noted_countdown: bool,
     pub(super) documents: &'r dyn DocumentText,
     pub(super) notes: &'r mut Notes,
 }
@@ -108,6 +110,17 @@ impl ContentReader<'_> {
         }
     }
 
+    /// A block of the client's own text, without what changes from request to request.
+    pub(super) fn steady<'a>(&mut self, block: Block<'a>) -> Block<'a> {
+        let Block::Text(text) = &block else { return block };
+        let Some(left) = volatile::without_countdown(text) else { return block };
+        if !std::mem::replace(&mut self.noted_countdown, true) {
+            let why = "it is another in every request, and costs the server its cache";
+            self.notes.add(NoteKind::Dropped, "countdown of tokens", why);
+        }
+        Block::Text(left)
+    }
+
     /// Notes, once a request, that thinking of earlier answers is left out.
     pub(super) fn note_thinking(&mut self, is_dropped: bool) {
         if is_dropped && !std::mem::replace(&mut self.noted_thinking, true) {
@@ -156,6 +169,7 @@ impl ContentReader<'_> {
     pub(super) fn reminder<'a>(&mut self, blocks: Vec<Block<'a>>) -> Vec<Part<'a>> {
         let mut parts = Vec::new();
         for block in blocks {
+            let block = self.steady(block);
             self.parts(block, &mut parts);
         }
         let marked =

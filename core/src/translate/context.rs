@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::class::RequestClass;
 use crate::ids::Seed;
+use crate::prefix::PrefixReport;
 use crate::secret::Secrets;
 use crate::session::SessionKey;
 use crate::wire::{ApiError, Dialect, JsonText};
@@ -31,6 +33,10 @@ pub struct RequestContext {
     pub seed: Seed,
     /// The conversation.
     pub session: SessionKey,
+    /// What the request is for.
+    pub class: RequestClass,
+    /// What its prompt shares with those before it, as far as that is known before the answer.
+    pub report: Option<Arc<PrefixReport>>,
     /// Prompt tokens, corrected by what the server counted before.
     pub estimated_input_tokens: u64,
     /// Prompt tokens by bytes alone.

@@ -6,6 +6,7 @@
 //! its place, inside a message that is there anyway. So the prompt only ever grows at its end.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::content::{ContentReader, Image, Part};
 use crate::error::{Error, Result};
@@ -59,6 +60,15 @@ pub(super) struct Call<'a> {
     pub(super) id: JsonText<'a>,
     pub(super) name: JsonText<'a>,
     pub(super) input: Option<RawJson<'a>>,
+    /// The arguments as the model wrote them, to be sent in place of `input`: text of a JSON object.
+    pub(super) written: Option<Arc<str>>,
+}
+
+impl Call<'_> {
+    /// The arguments to send, if there are any.
+    pub(super) fn arguments(&self) -> Option<&str> {
+        self.written.as_deref().or_else(|| self.input.map(RawJson::get))
+    }
 }
 
 impl<'a> Conversation<'a> {
@@ -78,6 +88,18 @@ impl<'a> Conversation<'a> {
         }
         conversation.settle(reader.keeps_thinking);
         Ok(conversation)
+    }
+
+    /// The texts of the user's turns before the first answer.
+    pub(super) fn leading_texts(&mut self) -> impl Iterator<Item = &mut JsonText<'a>> {
+        let leading = self.turns.iter_mut().map_while(|turn| match turn {
+            Turn::User(turn) => Some(turn),
+            Turn::Assistant(_) => None,
+        });
+        leading.flat_map(|turn| &mut turn.parts).filter_map(|part| match part {
+            Part::Text(text) => Some(text),
+            Part::Image(_) => None,
+        })
     }
 
     fn user(&mut self, blocks: Vec<Block<'a>>, reader: &mut ContentReader<'_>) {
@@ -105,6 +127,10 @@ impl<'a> Conversation<'a> {
                 Block::ToolReference(name) => {
                     self.loaded_tools.insert(name.decode().into_owned());
                     parts.push(Part::Text(reader.tool_reference(&name)));
+                }
+                Block::Text(text) if is_reminder(&text) => {
+                    let block = reader.steady(Block::Text(text));
+                    reader.parts(block, &mut parts);
                 }
                 other => reader.parts(other, &mut parts),
             }
@@ -140,7 +166,7 @@ impl<'a> Conversation<'a> {
                 Block::RedactedThinking => reader.note_thinking(true),
                 Block::ToolUse { id, name, input } => {
                     self.loaded_tools.insert(name.decode().into_owned());
-                    turn.calls.push(Call { id, name, input });
+                    turn.calls.push(Call { id, name, input, written: None });
                 }
                 other => {
                     let mut parts = Vec::new();
@@ -206,6 +232,11 @@ impl<'a> Conversation<'a> {
             }
         }
     }
+}
+
+/// Text that the client has put beside the user's own.
+fn is_reminder(text: &JsonText<'_>) -> bool {
+    ["<system-reminder>", "<total_tokens>"].iter().any(|start| text.as_escaped().starts_with(start))
 }
 
 impl AssistantTurn<'_> {

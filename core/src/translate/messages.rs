@@ -1,12 +1,14 @@
 //! Writes the `messages` array of a chat-completions request.
 
+use std::ops::Range;
+
 use super::content::Image;
 use super::context::backend_name;
 use super::conversation::{AssistantTurn, Call, Conversation, ToolResult, Turn, UserTurn};
-use super::parts::{ImageCount, push_joined, push_parts, user_parts};
+use super::parts::{ImageCount, push_joined, push_parts, ranges, user_parts};
 use crate::backend::{EmptyContent, Quirks, ThinkingHistory};
+use crate::wire::JsonText;
 use crate::wire::json::{Object, push_escaped, push_quoted};
-use crate::wire::{JsonText, RawJson};
 
 /// Writes messages one by one.
 pub(super) struct MessageList<'o> {
@@ -14,17 +16,27 @@ pub(super) struct MessageList<'o> {
     first: bool,
     quirks: Quirks,
     images: ImageCount,
+    /// Where each message begins.
+    starts: Vec<usize>,
+}
+
+/// What was written.
+pub(super) struct WrittenMessages {
+    pub(super) images: ImageCount,
+    /// Where the messages stand.
+    pub(super) messages: Vec<Range<usize>>,
 }
 
 impl<'o> MessageList<'o> {
     pub(super) fn begin(out: &'o mut Vec<u8>, quirks: Quirks) -> Self {
         out.push(b'[');
-        MessageList { out, first: true, quirks, images: ImageCount::default() }
+        MessageList { out, first: true, quirks, images: ImageCount::default(), starts: Vec::new() }
     }
 
-    pub(super) fn end(self) -> ImageCount {
+    pub(super) fn end(self) -> WrittenMessages {
+        let end = self.out.len();
         self.out.push(b']');
-        self.images
+        WrittenMessages { images: self.images, messages: ranges(&self.starts, end) }
     }
 
     pub(super) fn system(&mut self, texts: &[JsonText<'_>]) {
@@ -48,6 +60,7 @@ impl<'o> MessageList<'o> {
         if !std::mem::take(&mut self.first) {
             self.out.push(b',');
         }
+        self.starts.push(self.out.len());
         let mut message = Object::begin(self.out);
         message.plain("role", role);
         message
@@ -120,15 +133,15 @@ fn push_call(out: &mut Vec<u8>, call: &Call<'_>) {
     };
     let arguments = function.key("arguments");
     arguments.push(b'"');
-    push_arguments(arguments, call.input);
+    push_arguments(arguments, call.arguments());
     arguments.push(b'"');
     function.end();
     object.end();
 }
 
 /// Arguments are the text of an object, whatever the history holds.
-fn push_arguments(out: &mut Vec<u8>, input: Option<RawJson<'_>>) {
-    match input.map(RawJson::get) {
+fn push_arguments(out: &mut Vec<u8>, input: Option<&str>) {
+    match input {
         Some(object) if object.starts_with('{') => push_escaped(out, object),
         None | Some("null") => out.extend_from_slice(b"{}"),
         Some(other) => {

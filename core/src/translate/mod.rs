@@ -2,12 +2,14 @@
 
 pub(crate) mod backend_error;
 mod body;
+mod class;
 mod content;
 mod context;
 mod conversation;
 #[cfg(feature = "proxy")]
 pub(crate) mod demo;
 pub(crate) mod estimate;
+mod identity;
 mod messages;
 pub(crate) mod model;
 #[cfg(feature = "proxy")]
@@ -17,13 +19,16 @@ mod notes;
 mod own_thinking;
 mod parameters;
 mod parts;
+mod replay;
 mod request;
 mod settings;
 mod tools;
+mod volatile;
 
 pub use backend_error::{
     BackendFailure, RefusedParameter, StreamFailure, classify, classify_stream_error, refused_parameter,
 };
+pub use class::{Hints, RequestClass};
 pub use content::{DocumentText, NoDocuments};
 pub use context::{RequestContext, ToolNames};
 pub use estimate::count_tokens;

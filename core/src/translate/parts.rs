@@ -1,5 +1,7 @@
 //! Texts and images of a user message, for both dialects.
 
+use std::ops::Range;
+
 use super::content::{Image, Part};
 use super::conversation::UserTurn;
 use crate::wire::JsonText;
@@ -104,6 +106,12 @@ pub(super) fn push_text(out: &mut Vec<u8>, texts: &[JsonText<'_>], first: &mut b
         push_joined(out, texts);
         out.push(b'}');
     }
+}
+
+/// Where the elements of an array stand: each begins where its start is, and ends at the comma before the next.
+pub(super) fn ranges(starts: &[usize], end: usize) -> Vec<Range<usize>> {
+    let ends = starts.iter().skip(1).map(|next| next - 1).chain([end]);
+    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
 pub(super) fn comma(out: &mut Vec<u8>, first: &mut bool) {

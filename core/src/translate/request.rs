@@ -1,24 +1,28 @@
 //! The translator: a Messages request in, a request in the backend's dialect out.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::backend_error::RefusedParameter;
-use super::body::{Prompt, Written};
+use super::backend_error::{RefusedParameter, redact_body};
+use super::body::{self, Written};
+use super::class::{Hints, classify};
 use super::content::{ContentReader, DocumentText, NoDocuments};
 use super::context::RequestContext;
 use super::conversation::Conversation;
+use super::identity;
 use super::model;
 use super::native;
 use super::notes::{Note, NoteKind, Notes};
+use super::replay::Replay;
 use super::tools::Offered;
 use crate::backend::{
     self, BackendSpec, MaxTokensKey, Model, Quirks, ReasoningParameter, ThinkingHistory, ToolChoiceForm,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seed;
+use crate::prefix::{self, PrefixReport, Prompt};
 use crate::secret::{Secret, Secrets};
-use crate::session::{SessionKey, SessionTable, Timestamp, TurnRecord};
+use crate::session::{Asked, Before, Leaves, Pinning, SessionKey, SessionTable, Timestamp, TurnRecord};
 use crate::stream::convert_response;
 use crate::wire::anthropic::{MessagesRequest, RequestBody};
 use crate::wire::blocks::{Block, Content};
@@ -67,6 +71,9 @@ pub struct Options {
     pub dialect: Dialect,
     /// Names that stand for the server's model as those of Anthropic's do: what an earlier backend's were called.
     pub stand_ins: BTreeSet<String>,
+    /// What lines begin with that are kept as a session saw them first, blanks aside: dates, and whatever else
+    /// changes by itself. They are looked for in the system prompt and before the first answer.
+    pub pin_lines: Vec<String>,
     /// Keys that the server knows: masked where it repeats them in an error.
     pub secrets: Vec<Secret>,
 }
@@ -86,6 +93,10 @@ pub struct RequestMeta<'m> {
     pub max_tokens: Option<u64>,
     /// The text of documents.
     pub documents: &'m dyn DocumentText,
+    /// What the client's headers tell of the request.
+    pub hints: Hints,
+    /// The request is sent: what it says is remembered. Off where only its tokens are counted.
+    pub remembers: bool,
     /// About how many bytes the translation will have, so that its buffer grows once; 0 if unknown.
     pub size_hint: usize,
 }
@@ -99,6 +110,8 @@ impl Default for RequestMeta<'_> {
             models: &[],
             max_tokens: None,
             documents: &NoDocuments,
+            hints: Hints::default(),
+            remembers: true,
             size_hint: 0,
         }
     }
@@ -177,11 +190,30 @@ impl Translator {
             images,
             keeps_thinking: quirks.thinking_history != ThinkingHistory::Drop,
             noted_thinking: false,
+            noted_countdown: false,
             documents: meta.documents,
             notes: &mut notes,
         };
-        let system = system_texts(request.system.take(), &mut reader);
-        let conversation = Conversation::read(std::mem::take(&mut request.messages), &mut reader)?;
+        let class = classify(&request, &meta.hints, !meta.session.agent.is_empty());
+        let session = identity::conversation(&request, &meta.session, class);
+        let kind = identity::kind(&meta.hints, class, &session.agent);
+        let by = Asked { key: &session, model: chosen.name, class, kind };
+        let recalled = lock(&self.sessions).recall(&by, meta.now);
+
+        let mut system = system_texts(request.system.take(), &mut reader);
+        let mut conversation = Conversation::read(std::mem::take(&mut request.messages), &mut reader)?;
+        let mut pinning = Pinning::new(&self.options.pin_lines, &recalled.pins);
+        for text in system.iter_mut().chain(conversation.leading_texts()) {
+            if let Some(pinned) = pinning.apply(text) {
+                *text = pinned;
+            }
+        }
+        let replay = Replay {
+            spoken: &recalled.spoken,
+            thinking: quirks.thinking_history != ThinkingHistory::Drop,
+            blank_text: self.options.dialect == Dialect::Chat,
+        };
+        replay.apply(&mut conversation);
         if self.options.dialect == Dialect::Messages {
             native::complete(&mut request);
         }
@@ -190,18 +222,19 @@ impl Translator {
         if self.options.tools == Some(false) {
             offered.leave_out(&mut notes);
         }
+        let tools = offered.arrange(&recalled.tools);
         let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
         let mut out = Vec::with_capacity(meta.size_hint);
         let mut body = Object::begin(&mut out);
         body.plain("model", chosen.name);
-        let estimate = |raw| lock(&self.sessions).correct(&meta.session, raw, meta.now);
+        let estimate = |raw| lock(&self.sessions).correct(&session, raw, meta.now);
         let cap = |raw| {
             let room = window.map(|window| estimate(raw).room(window));
             let limit = facts.and_then(|model| model.answer_limit);
             [self.options.max_output_tokens, meta.max_tokens, room, limit].into_iter().flatten().min()
         };
-        let prompt = Prompt {
+        let prompt = body::Prompt {
             system: &system,
             conversation: &conversation,
             offered: &offered,
@@ -209,8 +242,15 @@ impl Translator {
             quirks: &quirks,
             cap: &cap,
         };
-        let Written { max_tokens, raw_estimate } = prompt.push(self.options.dialect, &mut body, &mut notes);
+        let Written { max_tokens, raw_estimate, marks } = prompt.push(self.options.dialect, &mut body, &mut notes);
         body.end();
+        let estimated_input_tokens = estimate(raw_estimate).tokens;
+        let report = meta.remembers.then(|| {
+            let prompt = Arc::new(Prompt::new(&out, &marks));
+            let leaves = Leaves { prompt: Arc::clone(&prompt), seed: meta.seed, tools, pins: pinning.into_new() };
+            let before = lock(&self.sessions).remember(&by, leaves, meta.now);
+            Arc::new(self.report(&by, meta, &prompt, &before, estimated_input_tokens))
+        });
 
         let context = RequestContext {
             backend_model: chosen.name.to_owned(),
@@ -220,14 +260,16 @@ impl Translator {
             backend: self.spec.name,
             dialect: self.options.dialect,
             seed: meta.seed,
-            session: meta.session.clone(),
-            estimated_input_tokens: estimate(raw_estimate).tokens,
+            class,
+            report,
+            estimated_input_tokens,
             raw_estimate,
             stream: request.stream,
             show_thinking: request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled")),
             max_tokens,
             tool_names: offered.into_names(),
             secrets: self.secrets.clone(),
+            session,
         };
         Ok(Translated { body: out, context, notes: notes.0 })
     }
@@ -241,9 +283,43 @@ impl Translator {
         convert_response(context, body)
     }
 
-    /// Remembers what a turn produced.
-    pub fn record(&self, session: &SessionKey, turn: &TurnRecord, now: Timestamp) {
-        lock(&self.sessions).record(session, turn, now);
+    /// Remembers what a turn produced; gives its request's [`PrefixReport`], complete with the server's figures.
+    pub fn record(&self, context: &RequestContext, turn: &TurnRecord, now: Timestamp) -> Option<PrefixReport> {
+        let mut sessions = lock(&self.sessions);
+        sessions.record(&context.session, &context.backend_model, turn, now);
+        let mut report = PrefixReport::clone(context.report.as_ref()?);
+        report.complete(turn, sessions.ms_per_token(&context.backend_model));
+        sessions.report(report.clone());
+        Some(report)
+    }
+
+    /// The last reports of the sessions whose id begins so, the oldest first: of all of them for an empty id. At most
+    /// 50 are kept of a session.
+    pub fn prefix_reports(&self, session: &str) -> Vec<PrefixReport> {
+        lock(&self.sessions).reports(session)
+    }
+
+    /// The report as far as it can be told before the answer.
+    fn report(
+        &self,
+        by: &Asked<'_>,
+        meta: &RequestMeta<'_>,
+        prompt: &Prompt,
+        before: &Before,
+        estimated_tokens: u64,
+    ) -> PrefixReport {
+        let per_byte = estimated_tokens as f64 / (prompt.text().len() as f64).max(1.0);
+        let asked = prefix::Asked {
+            request_id: meta.seed.request_id(),
+            at: meta.now,
+            key: by.key,
+            class: by.class,
+            model: by.model,
+            compacted: meta.hints.compacted,
+            tokens: &|bytes| (bytes as f64 * per_byte).round() as u64,
+            mask: &|text| redact_body(&self.secrets.mask(text)),
+        };
+        prefix::draft(asked, prompt, before)
     }
 
     /// Forgets what the server has refused.
@@ -307,7 +383,10 @@ fn system_texts<'a>(system: Option<Content<'a>>, reader: &mut ContentReader<'_>)
                     texts.push(JsonText::from_plain(rest.trim_start_matches('\n')));
                 }
             }
-            other => reader.parts(other, &mut parts),
+            other => {
+                let other = reader.steady(other);
+                reader.parts(other, &mut parts);
+            }
         }
         let count = parts.len();
         let before = texts.len();

@@ -1,10 +1,15 @@
 //! Tool definitions and the choice among them.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::context::{ToolNames, backend_name};
 use super::notes::{NoteKind, Notes};
+use super::parts::ranges;
 use crate::backend::{Quirks, ToolChoiceForm};
+use crate::session::ToolList;
 use crate::wire::JsonText;
 use crate::wire::anthropic::{Tool, ToolChoice};
 use crate::wire::json::Object;
@@ -16,12 +21,15 @@ const PLACEHOLDER: &str = "DeferredToolPlaceholder";
 pub(super) struct Offered<'t, 'a> {
     tools: Vec<(&'t Tool<'a>, Option<String>)>,
     names: HashMap<String, String>,
+    /// Bytes for schemas whose own say the same in another order, by the tool's place.
+    schemas: HashMap<usize, Arc<str>>,
 }
 
 impl<'t, 'a> Offered<'t, 'a> {
     /// Leaves out server tools, placeholders, deferred tools that nobody has loaded, and repetitions.
     pub(super) fn choose(tools: &'t [Tool<'a>], loaded: &HashSet<String>, notes: &mut Notes) -> Self {
-        let mut offered = Offered { tools: Vec::with_capacity(tools.len()), names: HashMap::new() };
+        let mut offered =
+            Offered { tools: Vec::with_capacity(tools.len()), names: HashMap::new(), schemas: HashMap::new() };
         let mut seen = HashSet::with_capacity(tools.len());
         for tool in tools {
             let name = tool.name.decode();
@@ -46,6 +54,38 @@ impl<'t, 'a> Offered<'t, 'a> {
             }
         }
         offered
+    }
+
+    /// Puts the tools in the order that they had before, new ones behind them; schemas that say the same keep their
+    /// bytes. Gives the list that is to be remembered, if it is a new one.
+    pub(super) fn arrange(&mut self, before: &ToolList) -> Option<ToolList> {
+        let places = before.places();
+        let place = |tool: &Tool<'_>| places.get(&*tool.name.decode()).copied();
+        if !places.is_empty() {
+            // Stable: new ones stay in the client's order.
+            self.tools.sort_by_key(|(tool, _)| place(tool).unwrap_or(usize::MAX));
+            for (index, (tool, _)) in self.tools.iter().enumerate() {
+                if let Some(same) = place(tool).and_then(|place| before.same_schema(place, schema(tool))) {
+                    self.schemas.insert(index, Arc::clone(same));
+                }
+            }
+        }
+        let names: Vec<Cow<'_, str>> = self.tools.iter().map(|(tool, _)| tool.name.decode()).collect();
+        let offered: Vec<(&str, &str)> = names
+            .iter()
+            .zip(&self.tools)
+            .enumerate()
+            .map(|(index, (name, (tool, _)))| (name.as_ref(), self.schema(index, tool)))
+            .collect();
+        before.after(&offered)
+    }
+
+    /// The schema that is sent of the tool at a place.
+    pub(super) fn schema<'s>(&'s self, index: usize, tool: &'s Tool<'a>) -> &'s str {
+        match self.schemas.get(&index) {
+            Some(same) => same,
+            None => schema(tool),
+        }
     }
 
     /// Offers nothing, because the user has said that this model takes no tools.
@@ -77,9 +117,12 @@ impl<'t, 'a> Offered<'t, 'a> {
     }
 
     /// Writes the `tools` array: no key but those of the reference, schemas as the client wrote them.
-    pub(super) fn push(&self, out: &mut Vec<u8>) {
+    /// Gives where each of them stands.
+    pub(super) fn push(&self, out: &mut Vec<u8>) -> Vec<Range<usize>> {
+        let mut starts = Vec::with_capacity(self.tools.len());
         for (index, (tool, short)) in self.tools.iter().enumerate() {
             out.push(if index == 0 { b'[' } else { b',' });
+            starts.push(out.len());
             let mut object = Object::begin(out);
             object.plain("type", "function");
             let mut function = Object::begin(object.key("function"));
@@ -87,11 +130,13 @@ impl<'t, 'a> Offered<'t, 'a> {
             if let Some(description) = &tool.description {
                 function.text("description", description);
             }
-            function.json("parameters", schema(tool));
+            function.json("parameters", self.schema(index, tool));
             function.end();
             object.end();
         }
+        let end = out.len();
         out.push(b']');
+        ranges(&starts, end)
     }
 
     /// Writes `tool_choice` and `parallel_tool_calls`, where there are tools to choose from.
@@ -149,7 +194,7 @@ pub(super) fn push_name(object: &mut Object<'_>, tool: &Tool<'_>, short: Option<
 }
 
 /// A tool's schema; what is no object allows every argument.
-pub(super) fn schema<'a>(tool: &Tool<'a>) -> &'a str {
+fn schema<'a>(tool: &Tool<'a>) -> &'a str {
     let schema = tool.input_schema.map(|raw| raw.get()).filter(|json| json.starts_with('{'));
     schema.unwrap_or(r#"{"type":"object","properties":{}}"#)
 }

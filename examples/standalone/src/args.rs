@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Look at the traces of requests.
     Trace(Trace),
+    /// Tell what prompts shared with those before them, where they differ, and why.
+    WhyMiss(WhyMiss),
     /// Print the chat-completions request for a Messages request.
     Translate(Convert),
     /// Print the Messages stream for a chat-completions stream.
@@ -173,6 +175,20 @@ pub(crate) struct Replay {
     /// Convert the recorded answer of the backend again; nothing is sent.
     #[arg(long)]
     pub(crate) offline: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct WhyMiss {
+    /// The session, by the beginning of its id; by default all of them.
+    #[arg(default_value = "")]
+    pub(crate) session: String,
+
+    /// Show every request, not only those that were read again.
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -38,6 +38,17 @@ fn status(file: &RunFile) -> Option<Value> {
     answer.status().is_success().then(|| answer.body_mut().read_json().ok())?
 }
 
+/// The prefix reports of a proxy, the oldest first.
+pub(crate) fn prefix_reports(file: &RunFile, session: &str) -> Result<Vec<Value>, Failure> {
+    let url = format!("{}/anyclaude/prefix?session={session}", file.url);
+    let answer = agent().get(url).header("x-anyclaude-control", &file.token).call();
+    let mut answer = answer.map_err(|error| Failure::new(format!("{}: {error}", file.url)))?;
+    if !answer.status().is_success() {
+        return Err(Failure::new(format!("{}: it gave no reports (HTTP {})", file.url, answer.status().as_u16())));
+    }
+    answer.body_mut().read_json().map_err(|error| Failure::new(format!("{}: {error}", file.url)))
+}
+
 /// Gives a proxy another backend.
 pub(crate) fn switch(file: &RunFile, choice: &Value) -> Result<Value, Failure> {
     let url = format!("{}/anyclaude/backend", file.url);

@@ -49,6 +49,9 @@ pub struct Config {
     /// The most tokens that any answer may have.
     #[schemars(range(min = 1))]
     pub max_output_tokens: Option<u64>,
+    /// What lines begin with that are kept as a session saw them first, e.g. `Today's date is`: they change by
+    /// themselves, and cost the server its cache.
+    pub pin_lines: Vec<String>,
     /// The address to listen on. Others than loopback need `inbound_token`.
     #[schemars(with = "String")]
     pub host: IpAddr,
@@ -131,6 +134,7 @@ impl Default for Config {
             host: IpAddr::from([127, 0, 0, 1]),
             port: 0,
             inbound_token: None,
+            pin_lines: Vec::new(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             commit_after: Duration::from_secs(1),

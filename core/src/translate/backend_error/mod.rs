@@ -26,7 +26,6 @@ mod stream;
 mod too_long;
 mod too_long_wordings;
 
-#[cfg(feature = "proxy")]
 pub(crate) use redact::redact_body;
 pub use refused::{RefusedParameter, refused_parameter};
 pub use stream::{StreamFailure, classify_stream_error};

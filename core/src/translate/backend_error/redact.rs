@@ -14,14 +14,12 @@ pub(super) fn redact(text: &str) -> String {
 /// The same for bodies of requests and answers, in which long runs of letters and digits are images, hashes
 /// and source code more often than keys: these stay. So do numbers, which stand bare in JSON: a body must be
 /// JSON afterwards, so that it can be sent again.
-#[cfg(feature = "proxy")]
 pub(crate) fn redact_body(text: &str) -> String {
     let announcing: Vec<&str> = ANNOUNCING.iter().copied().filter(|word| *word != THINKING_SIGNATURE).collect();
     replaced(text, &announcing, true, &looks_like_key)
 }
 
 /// Announces a secret in an error; in a body it is what proves a thinking block.
-#[cfg(feature = "proxy")]
 const THINKING_SIGNATURE: &str = "signature";
 
 fn replaced(text: &str, announcing: &[&str], is_json: bool, looks_secret: &dyn Fn(&str) -> bool) -> String {

@@ -1,11 +1,12 @@
 //! Writes the `messages` array of a Messages request.
 
+use std::ops::Range;
+
 use crate::encode::SIGNATURE;
 use crate::translate::content::Image;
 use crate::translate::context::backend_name;
 use crate::translate::conversation::{AssistantTurn, Call, Conversation, ToolResult, Turn, UserTurn};
-use crate::translate::parts::{ImageCount, comma, push_blocks, push_joined, push_parts, push_text, user_parts};
-use crate::wire::RawJson;
+use crate::translate::parts::{ImageCount, comma, push_blocks, push_joined, push_parts, push_text, ranges, user_parts};
 use crate::wire::json::Object;
 
 /// Writes messages one by one.
@@ -15,23 +16,33 @@ pub(super) struct MessageList<'o> {
     images: ImageCount,
 }
 
+/// What was written.
+pub(super) struct WrittenMessages {
+    pub(super) images: ImageCount,
+    /// Where the messages stand.
+    pub(super) messages: Vec<Range<usize>>,
+}
+
 impl<'o> MessageList<'o> {
     pub(super) fn new(out: &'o mut Vec<u8>, keeps_thinking: bool) -> Self {
         MessageList { out, keeps_thinking, images: ImageCount::default() }
     }
 
-    pub(super) fn push(mut self, conversation: &Conversation<'_>) -> ImageCount {
+    pub(super) fn push(mut self, conversation: &Conversation<'_>) -> WrittenMessages {
         self.out.push(b'[');
         let mut first = true;
+        let mut starts = Vec::with_capacity(conversation.turns.len());
         for turn in &conversation.turns {
             comma(self.out, &mut first);
+            starts.push(self.out.len());
             match turn {
                 Turn::User(turn) => self.user(turn),
                 Turn::Assistant(turn) => self.assistant(turn),
             }
         }
+        let end = self.out.len();
         self.out.push(b']');
-        self.images
+        WrittenMessages { images: self.images, messages: ranges(&starts, end) }
     }
 
     /// One message: results first, then their images, then the user's own words.
@@ -100,13 +111,13 @@ fn push_call(out: &mut Vec<u8>, call: &Call<'_>) {
         Some(short) => block.plain("name", &short),
         None => block.text("name", &call.name),
     };
-    push_input(block.key("input"), call.input);
+    push_input(block.key("input"), call.arguments());
     block.end();
 }
 
 /// Arguments are an object, whatever the history holds.
-fn push_input(out: &mut Vec<u8>, input: Option<RawJson<'_>>) {
-    match input.map(RawJson::get) {
+fn push_input(out: &mut Vec<u8>, input: Option<&str>) {
+    match input {
         Some(object) if object.starts_with('{') => out.extend_from_slice(object.as_bytes()),
         None | Some("null") => out.extend_from_slice(b"{}"),
         Some(other) => {

@@ -13,6 +13,7 @@ use super::estimate::prompt_tokens;
 use super::notes::{NoteKind, Notes};
 use super::parameters::Parameters;
 use crate::backend::{MaxTokensKey, Quirks, ReasoningParameter, ThinkingHistory, ToolChoiceForm};
+use crate::prefix::Marks;
 use crate::wire::anthropic::MessagesRequest;
 use crate::wire::json::Object;
 
@@ -45,13 +46,19 @@ pub(super) fn push(prompt: &Prompt<'_, '_>, body: &mut Object<'_>, notes: &mut N
     let Prompt { request, quirks, .. } = *prompt;
     // A server that refuses the limit's name means another API; this one has no second.
     let quirks = &Quirks { max_tokens: MaxTokensKey::MaxTokens, ..*quirks };
+    let mut marks = Marks::default();
     if !prompt.system.is_empty() {
-        super::parts::push_joined(body.key("system"), prompt.system);
+        let system = body.key("system");
+        let start = system.len();
+        super::parts::push_joined(system, prompt.system);
+        marks.system = Some(start..system.len());
     }
     let keeps_thinking = quirks.thinking_history != ThinkingHistory::Drop;
-    let images = MessageList::new(body.key("messages"), keeps_thinking).push(prompt.conversation);
+    let written = MessageList::new(body.key("messages"), keeps_thinking).push(prompt.conversation);
+    let images = written.images;
+    marks.messages = written.messages;
     if !prompt.offered.is_empty() {
-        tools::push(prompt.offered, body.key("tools"));
+        marks.tools = tools::push(prompt.offered, body.key("tools"));
         if let Some(choice) = &request.tool_choice {
             tools::push_choice(prompt.offered, choice, quirks, body, notes);
         }
@@ -67,7 +74,7 @@ pub(super) fn push(prompt: &Prompt<'_, '_>, body: &mut Object<'_>, notes: &mut N
     }
     parameters.note_dropped(notes);
     body.json("stream", if request.stream { "true" } else { "false" });
-    Written { max_tokens, raw_estimate }
+    Written { max_tokens, raw_estimate, marks }
 }
 
 /// Thinking is switched off, or on with a budget, which must stay below the limit of the answer. What

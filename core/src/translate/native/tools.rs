@@ -1,24 +1,32 @@
 //! Tool definitions of a Messages request, and the choice among them.
 
+use std::ops::Range;
+
 use crate::backend::{Quirks, ToolChoiceForm};
 use crate::translate::notes::{NoteKind, Notes};
-use crate::translate::tools::{Offered, push_name, schema};
+use crate::translate::parts::ranges;
+use crate::translate::tools::{Offered, push_name};
 use crate::wire::anthropic::ToolChoice;
 use crate::wire::json::Object;
 
 /// Writes the `tools` array: no key but those that every server reads, schemas as the client wrote them.
-pub(super) fn push(offered: &Offered<'_, '_>, out: &mut Vec<u8>) {
+/// Gives where each of them stands.
+pub(super) fn push(offered: &Offered<'_, '_>, out: &mut Vec<u8>) -> Vec<Range<usize>> {
+    let mut starts = Vec::new();
     for (index, (tool, short)) in offered.iter().enumerate() {
         out.push(if index == 0 { b'[' } else { b',' });
+        starts.push(out.len());
         let mut object = Object::begin(out);
         push_name(&mut object, tool, short);
         if let Some(description) = &tool.description {
             object.text("description", description);
         }
-        object.json("input_schema", schema(tool));
+        object.json("input_schema", offered.schema(index, tool));
         object.end();
     }
+    let end = out.len();
     out.push(b']');
+    ranges(&starts, end)
 }
 
 /// Writes `tool_choice`, which holds the wish for one call at a time as well.

@@ -11,6 +11,7 @@ mod serve;
 mod status;
 mod switch;
 mod trace;
+mod why_miss;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             TraceCommand::Show(file) => trace::show(&file),
             TraceCommand::Replay(replay) => trace::replay(&replay),
         },
+        Command::WhyMiss(args) => why_miss::run(&args),
         Command::Translate(file) => convert::translate(&file),
         Command::Stream(file) => convert::stream(&file),
     }?;

@@ -1,0 +1,123 @@
+//! The order of tools, and the bytes of their schemas, as a model has seen them last.
+//!
+//! Templates write the tools ahead of the dialogue. Clients sort theirs, load more on the way, and lose some
+//! for a while; each of these changes everything behind it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// The most tools that are remembered; Claude Code has a few dozen, with MCP servers some hundred.
+const MAX_TOOLS: usize = 1_024;
+
+/// The most bytes of schemas that are remembered.
+const MAX_SCHEMA_BYTES: usize = 1 << 20;
+
+/// Tools in their order. Those that are gone for now keep their places.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ToolList {
+    tools: Vec<Known>,
+    schema_bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    name: Box<str>,
+    /// Empty where schemas take too much room.
+    schema: Arc<str>,
+}
+
+impl ToolList {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tools.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.schema_bytes + self.tools.len() * 64
+    }
+
+    /// The place of each tool.
+    pub(crate) fn places(&self) -> HashMap<&str, usize> {
+        self.tools.iter().enumerate().map(|(place, tool)| (&*tool.name, place)).collect()
+    }
+
+    /// The bytes that a tool's schema had before, where this one says the same in other bytes.
+    pub(crate) fn same_schema(&self, place: usize, schema: &str) -> Option<&Arc<str>> {
+        let known = &self.tools.get(place)?.schema;
+        if known.is_empty() || **known == *schema {
+            return None;
+        }
+        let read = |text: &str| serde_json::from_str::<Value>(text).ok();
+        // Objects are equal whatever the order of their keys.
+        (read(known)? == read(schema)?).then_some(known)
+    }
+
+    /// The list after a request has offered these, names with schemas; `None` when nothing is new.
+    pub(crate) fn after<'n>(&self, offered: &[(&'n str, &'n str)]) -> Option<Self> {
+        let places = self.places();
+        let is_known = |(name, schema): &(&str, &str)| {
+            let known = places.get(name).and_then(|place| self.tools.get(*place));
+            known.is_some_and(|known| known.schema.is_empty() || *known.schema == **schema)
+        };
+        if offered.iter().all(is_known) {
+            return None;
+        }
+        let mut list = self.clone();
+        for (name, schema) in offered {
+            let schema = if list.schema_bytes + schema.len() > MAX_SCHEMA_BYTES { "" } else { schema };
+            if let Some(known) = places.get(name).and_then(|place| list.tools.get_mut(*place)) {
+                list.schema_bytes = list.schema_bytes - known.schema.len() + schema.len();
+                if *known.schema != *schema {
+                    known.schema = schema.into();
+                }
+            } else if list.tools.len() < MAX_TOOLS {
+                list.schema_bytes += schema.len();
+                list.tools.push(Known { name: (*name).into(), schema: schema.into() });
+            }
+        }
+        Some(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(list: &ToolList) -> String {
+        list.tools.iter().map(|tool| &*tool.name).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn new_tools_go_to_the_end_and_gone_ones_keep_their_places() {
+        let list = ToolList::default().after(&[("b", "{}"), ("a", "{}")]).unwrap();
+        assert!(list.after(&[("a", "{}"), ("b", "{}")]).is_none() && list.after(&[("b", "{}")]).is_none());
+        let list = list.after(&[("a", "{}"), ("c", "{}")]).unwrap();
+        assert_eq!(names(&list), "b a c");
+        assert_eq!(list.places()["c"], 2);
+    }
+
+    #[test]
+    fn a_schema_that_says_the_same_keeps_its_bytes() {
+        let known = r#"{"type":"object","properties":{"a":{},"b":{}}}"#;
+        let list = ToolList::default().after(&[("t", known)]).unwrap();
+        let turned = r#"{"properties":{"b":{},"a":{}}, "type":"object"}"#;
+        assert_eq!(list.same_schema(0, turned).unwrap().as_ref(), known);
+        for other in [known, r#"{"type":"object","properties":{"a":{}}}"#, "{"] {
+            assert!(list.same_schema(0, other).is_none(), "{other}");
+        }
+        let list = list.after(&[("t", r#"{"type":"object"}"#)]).unwrap();
+        assert!(list.same_schema(0, turned).is_none(), "a changed schema is a new one");
+        assert_eq!(list.schema_bytes, r#"{"type":"object"}"#.len());
+    }
+
+    #[test]
+    fn the_list_is_bounded() {
+        let many: Vec<String> = (0..MAX_TOOLS + 9).map(|number| number.to_string()).collect();
+        let schema = format!("{{\"a\":\"{}\"}}", "x".repeat(2000));
+        let offered: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), schema.as_str())).collect();
+        let list = ToolList::default().after(&offered).unwrap();
+        assert_eq!(list.tools.len(), MAX_TOOLS);
+        assert!(list.schema_bytes <= MAX_SCHEMA_BYTES);
+    }
+}

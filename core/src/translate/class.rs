@@ -1,0 +1,134 @@
+//! What a request is for: the dialogue itself, a subagent's, or something on the side.
+//!
+//! Claude Code tells by headers where it was asked to; elsewhere the shape of the request tells.
+//! Source: the client's gateway documentation, and what it was seen to send.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::wire::anthropic::MessagesRequest;
+use crate::wire::blocks::{Block, Content};
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RequestClass {
+    /// The user's dialogue.
+    #[default]
+    Main,
+    /// A subagent's dialogue.
+    Subagent,
+    /// A step of a workflow.
+    Workflow,
+    /// The summary that takes the place of a long dialogue.
+    Compaction,
+    /// The judgement whether a tool may run.
+    Classifier,
+    /// A title, a topic, a short summary.
+    Title,
+    /// A web search by the server.
+    WebSearch,
+    /// A question of one token: whether the server is there, or how long the prompt is.
+    Probe,
+    /// Something else on the side.
+    Auxiliary,
+}
+
+impl RequestClass {
+    /// Its word in logs, traces and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RequestClass::Main => "main",
+            RequestClass::Subagent => "subagent",
+            RequestClass::Workflow => "workflow",
+            RequestClass::Compaction => "compaction",
+            RequestClass::Classifier => "classifier",
+            RequestClass::Title => "title",
+            RequestClass::WebSearch => "web_search",
+            RequestClass::Probe => "probe",
+            RequestClass::Auxiliary => "auxiliary",
+        }
+    }
+
+    /// It has a prompt of its own beside the dialogue in whose name it is sent.
+    pub fn is_side(self) -> bool {
+        !matches!(self, RequestClass::Main | RequestClass::Subagent | RequestClass::Workflow | RequestClass::Compaction)
+    }
+}
+
+impl fmt::Display for RequestClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the client's headers tell of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hints {
+    /// `x-claude-code-request-class`.
+    pub class: Option<String>,
+    /// `x-claude-code-agent-type`.
+    pub agent_type: Option<String>,
+    /// `x-claude-code-compaction`: this request makes the summary.
+    pub compaction: bool,
+    /// `x-claude-code-context-compacted`: the dialogue before it is gone.
+    pub compacted: bool,
+    /// `anthropic-beta`.
+    pub betas: Option<String>,
+}
+
+/// The beta that Claude Code names in requests for a summary, and in no others.
+const COMPACTION_BETA: &str = "fallback-credit-";
+
+/// Ends of the classifier's answers.
+const VERDICTS: [&str; 2] = ["</block>", "</severity>"];
+
+/// What a request is for, by the client's hints, or else by its shape.
+pub(crate) fn classify(request: &MessagesRequest<'_>, hints: &Hints, is_agent: bool) -> RequestClass {
+    if hints.compaction || hints.betas.as_deref().is_some_and(|betas| betas.contains(COMPACTION_BETA)) {
+        return RequestClass::Compaction;
+    }
+    match hints.class.as_deref() {
+        Some("main") => RequestClass::Main,
+        Some("subagent") => RequestClass::Subagent,
+        Some("workflow") => RequestClass::Workflow,
+        Some("compaction") => RequestClass::Compaction,
+        Some("auxiliary") => side(request).unwrap_or(RequestClass::Auxiliary),
+        _ => side(request).unwrap_or(if is_agent { RequestClass::Subagent } else { RequestClass::Main }),
+    }
+}
+
+/// What a request on the side is for; `None` for one that could be a turn of a dialogue.
+fn side(request: &MessagesRequest<'_>) -> Option<RequestClass> {
+    if request.stop_sequences.iter().any(|stop| VERDICTS.iter().any(|verdict| stop.is(verdict))) {
+        return Some(RequestClass::Classifier);
+    }
+    let is_search = |kind: &str| kind.starts_with("web_search");
+    match request.tools.as_slice() {
+        [tool] if tool.kind.as_ref().is_some_and(|kind| is_search(kind.as_escaped())) => {
+            return Some(RequestClass::WebSearch);
+        }
+        [] => {}
+        _ => return None,
+    }
+    if request.max_tokens == Some(1) {
+        return Some(RequestClass::Probe);
+    }
+    let asks_title = request.system.as_ref().is_some_and(|system| mentions(system, "title"));
+    let has_format = request.output_config.as_ref().is_some_and(|config| config.format.is_some());
+    (asks_title && (has_format || request.messages.len() == 1)).then_some(RequestClass::Title)
+}
+
+/// Whether a text says a word.
+fn mentions(content: &Content<'_>, word: &str) -> bool {
+    let says = |text: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
+    match content {
+        Content::Text(text) => says(text.as_escaped()),
+        Content::Blocks(blocks) => {
+            blocks.iter().any(|block| matches!(block, Block::Text(text) if says(text.as_escaped())))
+        }
+    }
+}
