@@ -67,7 +67,8 @@ pub struct PrefixReport {
     pub reused_tokens: Option<u64>,
     /// What it shares with the request before it in its conversation.
     pub conversation: Option<Comparison>,
-    /// What it shares with what the model was sent last in another conversation.
+    /// What it shares with what the model was sent last in another conversation of its kind: another session, or
+    /// another subagent of the kind.
     pub model_last: Option<Comparison>,
     /// What other conversations asked the model in between.
     pub between: Vec<Traffic>,
@@ -157,6 +158,9 @@ fn outcome(
 /// blocks, and some drop the last one.
 const KEPT: f64 = 0.5;
 
+/// Fewer tokens than this may be too few for a server to keep.
+const MIN_SHARED: u64 = 256;
+
 impl PrefixReport {
     /// Adds what the server's answer has shown.
     pub(crate) fn complete(&mut self, turn: &TurnRecord, ms_per_token: Option<f64>) {
@@ -174,7 +178,8 @@ impl PrefixReport {
             last.shared_tokens_estimate = tokens(last.shared_bytes);
         }
         let shared = own.shared_tokens_estimate;
-        let is_kept = self.reused_tokens.is_none_or(|reused| reused as f64 >= KEPT * shared as f64);
+        let is_kept =
+            shared < MIN_SHARED || self.reused_tokens.is_none_or(|reused| reused as f64 >= KEPT * shared as f64);
         if matches!(self.outcome, Outcome::Same | Outcome::Extended) && !is_kept {
             self.outcome = Outcome::Lost;
             self.reason = not_kept(&self.between);
@@ -271,10 +276,10 @@ mod tests {
         let mut lost = report(Some(prompt("s", &["A"], &[("user", "Hi")])), &prompt("s", &["A"], &[("user", "Hi")]));
         lost.between = vec![Traffic { class: RequestClass::Subagent, requests: 2 }];
         let mut silent = lost.clone();
-        lost.complete(&turn(100, 0), None);
+        lost.complete(&turn(1000, 0), None);
         assert_eq!((lost.outcome, lost.reason.code), (Outcome::Lost, ReasonCode::NotKept));
         assert!(lost.reason.text.contains("2 subagent"), "{}", lost.reason.text);
-        silent.complete(&TurnRecord { cache_told: false, ..turn(100, 0) }, None);
+        silent.complete(&TurnRecord { cache_told: false, ..turn(1000, 0) }, None);
         assert_eq!((silent.outcome, silent.reused_tokens), (Outcome::Same, None), "it tells nothing of its cache");
     }
 }

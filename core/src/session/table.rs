@@ -63,10 +63,7 @@ struct Sent {
 
 #[derive(Debug)]
 struct ModelMemory {
-    /// The tools of each kind of agent.
-    tools: LruCache<String, Arc<ToolList>>,
-    /// The conversation that asked it last.
-    last: Option<SessionKey>,
+    kinds: LruCache<String, Kind>,
     /// Who asked it, the newest last.
     recent: VecDeque<(u64, RequestClass, SessionKey)>,
     number: u64,
@@ -74,10 +71,19 @@ struct ModelMemory {
     ms_per_token: Option<f64>,
 }
 
+/// What a kind of agent has asked a model.
+#[derive(Debug, Default)]
+struct Kind {
+    /// Its tools.
+    tools: Arc<ToolList>,
+    /// The conversation of the last one that asked.
+    last: SessionKey,
+}
+
 impl Default for ModelMemory {
     fn default() -> Self {
-        let tools = LruCache::new(at_least_one(MAX_KINDS));
-        ModelMemory { tools, last: None, recent: VecDeque::new(), number: 0, ms_per_token: None }
+        let kinds = LruCache::new(at_least_one(MAX_KINDS));
+        ModelMemory { kinds, recent: VecDeque::new(), number: 0, ms_per_token: None }
     }
 }
 
@@ -113,7 +119,7 @@ pub(crate) struct Leaves {
 pub(crate) struct Before {
     /// The prompt before it in its conversation, and the model that it went to.
     pub(crate) own: Option<(Arc<Prompt>, String)>,
-    /// The prompt that the model was sent last in another conversation.
+    /// The prompt that the model was sent last in another conversation of this kind.
     pub(crate) model_last: Option<Arc<Prompt>>,
     /// What other conversations asked the model in between, by class.
     pub(crate) between: Vec<Traffic>,
@@ -149,7 +155,7 @@ impl SessionTable {
         let session = self.sessions.get_mut(asked.key);
         let spoken = session.as_ref().map(|session| Arc::clone(&session.spoken)).unwrap_or_default();
         let own = session.map(|session| Arc::clone(&session.tools)).filter(|tools| !tools.is_empty());
-        let tools = own.or_else(|| self.models.get_mut(asked.model)?.tools.get(asked.kind).cloned());
+        let tools = own.or_else(|| Some(Arc::clone(&self.models.get_mut(asked.model)?.kinds.get(asked.kind)?.tools)));
         Recalled { spoken, tools: tools.unwrap_or_default(), pins }
     }
 
@@ -166,16 +172,18 @@ impl SessionTable {
         }
         let mut number = 0;
         if let Some(model) = self.models.get_mut(asked.model) {
+            let mut kind = model.kinds.pop(asked.kind).unwrap_or_default();
             if let Some(tools) = &tools {
-                model.tools.put(asked.kind.to_owned(), Arc::clone(tools));
+                kind.tools = Arc::clone(tools);
             }
+            kind.last = asked.key.clone();
+            model.kinds.put(asked.kind.to_owned(), kind);
             model.number += 1;
             number = model.number;
             model.recent.push_back((number, asked.class, asked.key.clone()));
             if model.recent.len() > MAX_RECENT {
                 model.recent.pop_front();
             }
-            model.last = Some(asked.key.clone());
         }
         self.change(asked.key, now, |session| {
             if let Some(tools) = tools {
@@ -205,7 +213,7 @@ impl SessionTable {
                 None => between.push(Traffic { class: *class, requests: 1 }),
             }
         }
-        let last = model.and_then(|model| model.last.as_ref()).filter(|key| *key != asked.key);
+        let last = model.and_then(|model| Some(&model.kinds.peek(asked.kind)?.last)).filter(|key| *key != asked.key);
         let last = last.and_then(|key| self.sessions.peek(key)?.last.as_ref());
         Before {
             own: own.map(|own| (Arc::clone(&own.prompt), own.model.clone())),
