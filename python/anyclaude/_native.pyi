@@ -1,6 +1,6 @@
 """The compiled half of anyclaude. Import its names from ``anyclaude``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias, final
 
 __all__ = ["RequestContext", "StreamConverter", "Translated", "Translator", "__version__", "_panic"]
@@ -24,12 +24,14 @@ class Translator:
         max_output_tokens: int | None = None,
         *,
         dialect: str = "chat",
+        pin_lines: Sequence[str] = (),
     ) -> Translator:
         """Makes a translator.
 
         ``backend`` is the kind of server, ``model`` its model for requests that ask for a Claude
         model, ``max_output_tokens`` the most that any answer may have. ``dialect`` is ``chat``, or
-        ``messages`` to use the server's own Messages API.
+        ``messages`` to use the server's own Messages API. Lines that begin with one of ``pin_lines``
+        stay as a session saw them first.
 
         Raises ``ConfigError`` for a backend or dialect that is not known.
         """
@@ -41,18 +43,31 @@ class Translator:
         agent: str | None = None,
         seed: int | None = None,
         models: Sequence[str | tuple[str, int]] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> Translated:
         """Translates the body of a ``POST /v1/messages``.
 
-        ``session`` and ``agent`` name the conversation (Claude Code sends both as headers), ``seed``
-        makes the ids of the answer (random unless given), ``models`` is what the server says it has: names,
-        or names with their windows in tokens.
+        ``session`` and ``agent`` name the conversation, ``seed`` makes the ids of the answer (random
+        unless given), ``models`` is what the server says it has: names, or names with their windows in
+        tokens. ``headers`` are the client's: Claude Code names the conversation in them, and what the
+        request is for.
 
         Raises ``TranslateError`` with the place in the body.
         """
 
+    def record(self, stream: StreamConverter, prefill_ms: int | None = None) -> dict[str, Any] | None:
+        """Remembers the answer that a stream has brought; gives the prefix report of its request.
+
+        When the client sends the answer back, it goes to the server as the server has written it, so that
+        its cache fits. The report tells what the prompt shared with the one before it, and why not more;
+        ``None`` for a stream that broke. ``prefill_ms`` is how long the server read.
+        """
+
+    def prefix_reports(self, session: str = "") -> list[dict[str, Any]]:
+        """The last prefix reports of the sessions whose id begins so, the oldest first."""
+
     def response(self, context: RequestContext, body: _Json) -> bytes:
-        """Translates a whole answer of the server into a message.
+        """Translates a whole answer of the server into a message, and remembers it.
 
         Raises ``BackendError`` if it is none, or the server's own error.
         """

@@ -17,13 +17,13 @@ const DETACH_FROM: usize = 16 << 10;
 
 /// Turns the event stream of a server into that of the Messages API.
 #[pyclass(frozen, module = "anyclaude")]
-pub(crate) struct StreamConverter(Mutex<Core>);
+pub(crate) struct StreamConverter(Mutex<Core>, anyclaude_core::RequestContext);
 
 #[pymethods]
 impl StreamConverter {
     #[new]
     fn new(context: &RequestContext) -> PyResult<Self> {
-        guarded(|| Ok(StreamConverter(Mutex::new(Core::new(context.0.clone())))))
+        guarded(|| Ok(StreamConverter(Mutex::new(Core::new(context.0.clone())), context.0.clone())))
     }
 
     /// Takes the next bytes of the server's stream, cut anywhere; gives the events for the client.
@@ -65,6 +65,16 @@ impl StreamConverter {
 }
 
 impl StreamConverter {
+    /// What the turn was, and the request it belongs to.
+    pub(crate) fn turn(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<(anyclaude_core::RequestContext, anyclaude_core::TurnRecord)> {
+        let mut turn = anyclaude_core::TurnRecord::default();
+        self.call(py, 0, |core, _| turn = core.record())?;
+        Ok((self.1.clone(), turn))
+    }
+
     /// Calls the converter and gives what it wrote. The lock is taken and given back on one side of
     /// the interpreter's, so that the two cannot wait for each other.
     fn call<'py>(

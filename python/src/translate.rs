@@ -1,15 +1,18 @@
 //! The translator.
 
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyclaude_core::backend::Model;
-use anyclaude_core::{Dialect, Options, RequestMeta, Seed, SessionKey, Timestamp, Translator as Core, backend};
+use anyclaude_core::prefix::PrefixReport;
+use anyclaude_core::{Dialect, Hints, Options, RequestMeta, Seed, SessionKey, Timestamp, Translator as Core, backend};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::context::RequestContext;
 use crate::errors::guarded;
 use crate::json::{Json, loads};
+use crate::stream::StreamConverter;
 
 /// Translates requests for one kind of server, and whole answers back.
 #[pyclass(frozen, module = "anyclaude")]
@@ -52,9 +55,19 @@ impl Known {
 #[pymethods]
 impl Translator {
     #[new]
-    #[pyo3(signature = (backend="openai", model=None, max_output_tokens=None, *, dialect="chat"))]
-    fn new(backend: &str, model: Option<String>, max_output_tokens: Option<u64>, dialect: &str) -> PyResult<Self> {
+    #[pyo3(
+        signature = (backend="openai", model=None, max_output_tokens=None, *, dialect="chat", pin_lines=Vec::new()),
+        text_signature = "(backend='openai', model=None, max_output_tokens=None, *, dialect='chat', pin_lines=())",
+    )]
+    fn new(
+        backend: &str,
+        model: Option<String>,
+        max_output_tokens: Option<u64>,
+        dialect: &str,
+        pin_lines: Vec<String>,
+    ) -> PyResult<Self> {
         let mut options = Options::default();
+        options.pin_lines = pin_lines;
         options.model = model;
         options.max_output_tokens = max_output_tokens;
         guarded(|| {
@@ -65,10 +78,10 @@ impl Translator {
 
     /// Translates the body of a `POST /v1/messages`.
     #[pyo3(
-        signature = (body, session=None, agent=None, seed=None, models=Vec::new()),
-        text_signature = "($self, body, session=None, agent=None, seed=None, models=())",
+        signature = (body, session=None, agent=None, seed=None, models=Vec::new(), headers=None),
+        text_signature = "($self, body, session=None, agent=None, seed=None, models=(), headers=None)",
     )]
-    #[expect(clippy::needless_pass_by_value, reason = "arguments from Python come by value")]
+    #[expect(clippy::needless_pass_by_value, clippy::too_many_arguments, reason = "arguments from Python")]
     fn request(
         &self,
         py: Python<'_>,
@@ -77,6 +90,7 @@ impl Translator {
         agent: Option<String>,
         seed: Option<u128>,
         models: Vec<Known>,
+        headers: Option<HashMap<String, String>>,
     ) -> PyResult<Translated> {
         let seed = match seed {
             Some(seed) => seed,
@@ -84,11 +98,23 @@ impl Translator {
             None => u128::from_le_bytes(py.import("os")?.getattr("urandom")?.call1((16,))?.extract()?),
         };
         let models: Vec<Model> = models.into_iter().map(Known::into_model).collect();
-        let session = SessionKey { session: session.unwrap_or_default(), agent: agent.unwrap_or_default() };
+        let headers: HashMap<String, String> =
+            headers.unwrap_or_default().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+        let header = |name: &str| headers.get(name).cloned();
+        let mut key = SessionKey::from_headers(header);
+        key.session = session.unwrap_or(key.session);
+        key.agent = agent.unwrap_or(key.agent);
+        let hints = Hints::from_headers(header);
         let translated = py.detach(|| {
             guarded(|| {
-                let meta =
-                    RequestMeta { session, now: now(), seed: Seed(seed), models: &models, ..RequestMeta::default() };
+                let meta = RequestMeta {
+                    session: key,
+                    hints,
+                    now: now(),
+                    seed: Seed(seed),
+                    models: &models,
+                    ..RequestMeta::default()
+                };
                 self.0.request_json(body.as_ref(), &meta)
             })
         })?;
@@ -99,10 +125,38 @@ impl Translator {
         })
     }
 
-    /// Translates a whole answer of the server into a message.
+    /// Remembers the answer that a stream has brought, to be replayed when the client sends it back; gives the
+    /// prefix report of its request, `None` without one.
+    #[pyo3(signature = (stream, prefill_ms=None))]
+    fn record<'py>(
+        &self,
+        py: Python<'py>,
+        stream: &StreamConverter,
+        prefill_ms: Option<u64>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (context, mut turn) = stream.turn(py)?;
+        turn.prefill_ms = prefill_ms;
+        let report = guarded(|| Ok(self.0.record(&context, &turn, now())))?;
+        report.map(|report| to_python(py, &report.to_json())).transpose()
+    }
+
+    /// The last prefix reports of the sessions whose id begins so, the oldest first.
+    #[pyo3(signature = (session=""))]
+    fn prefix_reports<'py>(&self, py: Python<'py>, session: &str) -> PyResult<Bound<'py, PyAny>> {
+        let reports: Vec<String> = self.0.prefix_reports(session).iter().map(PrefixReport::to_json).collect();
+        to_python(py, &format!("[{}]", reports.join(",")))
+    }
+
+    /// Translates a whole answer of the server into a message, and remembers it.
     #[expect(clippy::needless_pass_by_value, reason = "arguments from Python come by value")]
     fn response<'py>(&self, py: Python<'py>, context: &RequestContext, body: Json) -> PyResult<Bound<'py, PyBytes>> {
-        let (message, _) = py.detach(|| guarded(|| self.0.response_json(&context.0, body.as_ref())))?;
+        let message = py.detach(|| {
+            guarded(|| {
+                let (message, turn) = self.0.response_json(&context.0, body.as_ref())?;
+                self.0.record(&context.0, &turn, now());
+                Ok(message)
+            })
+        })?;
         Ok(PyBytes::new(py, &message))
     }
 }
@@ -113,6 +167,11 @@ impl Translated {
     fn dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         loads(py, self.body.bind(py))
     }
+}
+
+/// What the core tells, as dicts and lists.
+fn to_python<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
+    loads(py, &PyBytes::new(py, json.as_bytes()))
 }
 
 /// The core reads no clock; a door does.

@@ -193,6 +193,11 @@ impl PrefixReport {
         self.cost_ms = ms_per_token.map(|ms| (ms * self.lost_tokens_estimate as f64).round() as u64);
     }
 
+    /// The report as a JSON object.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// The prompt before it was lost, wholly or in part.
     pub fn is_miss(&self) -> bool {
         matches!(self.outcome, Outcome::Broken | Outcome::Lost)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::{Response, StatusCode};
 use tracing::{Instrument, info_span};
 
 use super::active::Active;
@@ -167,13 +167,14 @@ struct Job {
 
 impl Job {
     fn new(proxy: &Arc<Proxy>, active: &Arc<Active>, parts: &Parts, body: Bytes, seed: Seed) -> Self {
+        let header = |name: &str| parts.headers.get(name)?.to_str().ok().map(str::to_owned);
         Job {
             proxy: Arc::clone(proxy),
             active: Arc::clone(active),
             body,
-            session: session_key(&parts.headers),
+            session: SessionKey::from_headers(header),
             seed,
-            hints: hints(&parts.headers),
+            hints: Hints::from_headers(header),
             remembers: true,
             trace: None,
         }
@@ -366,21 +367,4 @@ impl Refusal {
         failure.estimated_prompt = context.estimated_input_tokens;
         context.masked(classify(&failure))
     }
-}
-
-/// What Claude Code tells of a request by headers, where it was asked to.
-fn hints(headers: &HeaderMap) -> Hints {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Hints {
-        class: header("x-claude-code-request-class"),
-        agent_type: header("x-claude-code-agent-type"),
-        compaction: headers.contains_key("x-claude-code-compaction"),
-        compacted: headers.contains_key("x-claude-code-context-compacted"),
-        betas: header("anthropic-beta"),
-    }
-}
-
-fn session_key(headers: &HeaderMap) -> SessionKey {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("").to_owned();
-    SessionKey { session: header("x-claude-code-session-id"), agent: header("x-claude-code-agent-id") }
 }

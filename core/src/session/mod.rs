@@ -34,6 +34,14 @@ pub struct SessionKey {
     pub agent: String,
 }
 
+impl SessionKey {
+    /// Reads the headers of a request; `header` gives the value of one by its name in lower case.
+    pub fn from_headers(header: impl Fn(&str) -> Option<String>) -> Self {
+        let name = |name| header(name).unwrap_or_default();
+        SessionKey { session: name("x-claude-code-session-id"), agent: name("x-claude-code-agent-id") }
+    }
+}
+
 /// Milliseconds since the Unix epoch, passed in by the caller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]

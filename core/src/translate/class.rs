@@ -80,6 +80,19 @@ pub struct Hints {
     pub betas: Option<String>,
 }
 
+impl Hints {
+    /// Reads the headers of a request; `header` gives the value of one by its name in lower case.
+    pub fn from_headers(header: impl Fn(&str) -> Option<String>) -> Self {
+        Hints {
+            class: header("x-claude-code-request-class"),
+            agent_type: header("x-claude-code-agent-type"),
+            compaction: header("x-claude-code-compaction").is_some(),
+            compacted: header("x-claude-code-context-compacted").is_some(),
+            betas: header("anthropic-beta"),
+        }
+    }
+}
+
 /// The beta that Claude Code names in requests for a summary, and in no others.
 const COMPACTION_BETA: &str = "fallback-credit-";
 

@@ -284,7 +284,9 @@ impl Translator {
     }
 
     /// Remembers what a turn produced; gives its request's [`PrefixReport`], complete with the server's figures.
+    /// `None` for a turn that broke, or whose request was not to be remembered.
     pub fn record(&self, context: &RequestContext, turn: &TurnRecord, now: Timestamp) -> Option<PrefixReport> {
+        turn.stop_reason?;
         let mut sessions = lock(&self.sessions);
         sessions.record(&context.session, &context.backend_model, turn, now);
         let mut report = PrefixReport::clone(context.report.as_ref()?);
