@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod backend;
+mod bench;
 mod claude;
 mod config;
 mod convert;
@@ -14,7 +15,7 @@ mod trace;
 
 use std::process::ExitCode;
 
-use crate::args::{Args, Command, ConfigCommand, TraceCommand};
+use crate::args::{Args, BenchCommand, Command, ConfigCommand, TraceCommand};
 use crate::failure::Failure;
 
 /// Runs what the arguments say.
@@ -27,6 +28,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Status(output) => status::run(output),
         Command::Models(look) => models::run(&look),
         Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Bench(bench) => match bench.command {
+            BenchCommand::Prefix(prefix) => bench::prefix(&prefix),
+        },
         Command::Config(config) => match config.command {
             ConfigCommand::Check(look) => config::check(&look),
             ConfigCommand::Show(look) => config::show(&look),
