@@ -187,6 +187,7 @@ RUN = {
     "anyclaude use ollama": switches,
     "anyclaude status": status,
     "anyclaude models": tells("mlx-lm", "  m  "),
+    "anyclaude bench prefix": tells("second subagent of a kind", "goals"),
     "anyclaude config show": tells("backend_url", "default"),
     "anyclaude trace list": traces,
     "anyclaude serve --backend mlx-lm --backend-url http://127.0.0.1:8080/v1": by_hand,

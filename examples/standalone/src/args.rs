@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Models(Look),
     /// Find out what is there, what is wrong and what to do.
     Doctor(Doctor),
+    /// Measure how much of a prompt the server need not read again.
+    Bench(Bench),
     /// Check, show or describe the settings.
     Config(Config),
     /// Look at the traces of requests.
@@ -121,6 +123,35 @@ pub(crate) struct Doctor {
     /// Let the backend answer, call a tool, stream, cancel and repeat a prompt.
     #[arg(long)]
     pub(crate) live: bool,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Send what a Claude Code with subagents sends, and see how soon the answers begin.
+    Prefix(Prefix),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Prefix {
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+
+    /// How often everything is measured; medians are shown.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) rounds: u64,
+
+    /// About how many tokens the first prompt has.
+    #[arg(long, value_name = "N", default_value_t = 7_700, value_parser = clap::value_parser!(u64).range(2_000..=1_000_000))]
+    pub(crate) tokens: u64,
 
     #[command(flatten)]
     pub(crate) output: Output,

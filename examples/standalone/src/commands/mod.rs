@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod backend;
+mod bench;
 mod claude;
 mod config;
 mod convert;
@@ -15,7 +16,7 @@ mod why_miss;
 
 use std::process::ExitCode;
 
-use crate::args::{Args, Command, ConfigCommand, TraceCommand};
+use crate::args::{Args, BenchCommand, Command, ConfigCommand, TraceCommand};
 use crate::failure::Failure;
 
 /// Runs what the arguments say.
@@ -28,6 +29,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Status(output) => status::run(output),
         Command::Models(look) => models::run(&look),
         Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Bench(bench) => match bench.command {
+            BenchCommand::Prefix(prefix) => bench::prefix(&prefix),
+        },
         Command::Config(config) => match config.command {
             ConfigCommand::Check(look) => config::check(&look),
             ConfigCommand::Show(look) => config::show(&look),

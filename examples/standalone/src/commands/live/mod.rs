@@ -1,7 +1,7 @@
 //! `anyclaude doctor --live`: the backend at work, through a proxy of its own.
 
 mod checks;
-mod client;
+pub(super) mod client;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,55 @@
+"""`anyclaude bench prefix` on real servers: what it measures is there, and agrees with the servers' own figures."""
+
+import json
+
+import pytest
+
+from support.proxy import anyclaude
+from support.real import RealBackend
+
+# Some 20 prompts of 2500 tokens and more, most of them read in part only.
+pytestmark = pytest.mark.timeout(300)
+
+CASES = [
+    "cold", "same request", "next turn", "first subagent", "main again after a subagent", "second subagent of a kind",
+    "new session", "tools in another order", "keys and forms", "a tool was added",
+]
+TOKENS = 2500
+
+
+@pytest.fixture(scope="module", params=["mlx-lm", "llama.cpp"])
+def real(request, tmp_path_factory):
+    server = RealBackend(request.param, tmp_path_factory.mktemp("real") / "server.log")
+    yield server
+    server.stop()
+
+
+def test_figures(real, tmp_path):
+    done = anyclaude("bench", "prefix", "--backend", real.kind, "--backend-url", real.url, "--rounds", "1",
+                     "--tokens", str(TOKENS), "--json", cwd=tmp_path, timeout=280)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["backend"]["kind"] == real.kind
+
+    cases = {case["case"]: case for case in report["cases"]}
+    assert list(cases) == CASES
+    [only_round] = report["rounds"]
+    assert [case["case"] for case in only_round] == CASES
+    for case in cases.values():
+        # The tiny model's tokenizer knows few words, so that its tokens are shorter than most.
+        assert 0.5 * TOKENS < case["prompt_tokens"] < 2.5 * TOKENS, case
+        assert case["seconds"] > 0 and case["ratio"] > 0, case
+
+    def reused(name: str) -> float:
+        return cases[name]["reused_tokens"] / cases[name]["prompt_tokens"]
+
+    assert cases["cold"]["ratio"] == 1 and reused("cold") < 0.1, cases["cold"]
+    assert reused("same request") > 0.8, cases["same request"]
+    assert reused("next turn") > 0.8, cases["next turn"]
+    assert cases["next turn"]["prompt_tokens"] > cases["cold"]["prompt_tokens"]
+
+    goals = {goal["case"]: goal for goal in report["goals"]}
+    assert set(goals) == set(CASES[4:9])
+    for goal in goals.values():
+        share = goal["ratio"] / cases["next turn"]["ratio"]
+        assert abs(goal["share"] - share) < 0.01 and (share >= 0.8 or not goal["pass"]), goal
