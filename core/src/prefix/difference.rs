@@ -10,8 +10,8 @@ const SHOWN: usize = 80;
 /// How far back the word begins in which the difference lies; nothing that is longer is shown.
 const MAX_WORD: usize = 256;
 
-/// Bytes that are looked at for secrets before they are cut to what is shown.
-const LOOKED_AT: usize = 2 << 10;
+/// Bytes that are looked at for secrets before they are cut to what is shown: keys are shorter than what is left.
+const LOOKED_AT: usize = 512;
 
 /// The first place where two prompts differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::compare::{Comparison, compare, shared};
+use super::compare::{Comparison, compare};
 use super::prompt::Prompt;
 use super::reason::{self, Reason, ReasonCode};
 use crate::session::{Before, SessionKey, Timestamp, TurnRecord};
@@ -98,7 +98,7 @@ pub(crate) fn draft(asked: Asked<'_>, prompt: &Prompt, before: &Before) -> Prefi
     let Asked { key, class, model, tokens, mask, .. } = asked;
     let conversation = before.own.as_ref().map(|(own, _)| compare(own, prompt, tokens, mask));
     let model_last = before.model_last.as_ref().map(|last| compare(last, prompt, tokens, mask));
-    let (outcome, reason) = outcome(prompt, before, model_last.as_ref(), model, asked.compacted);
+    let (outcome, reason) = outcome(prompt, before, [conversation.as_ref(), model_last.as_ref()], model, asked.compacted);
     let bytes = prompt.text().len() as u64;
     PrefixReport {
         request_id: asked.request_id,
@@ -125,11 +125,11 @@ pub(crate) fn draft(asked: Asked<'_>, prompt: &Prompt, before: &Before) -> Prefi
 fn outcome(
     prompt: &Prompt,
     before: &Before,
-    model_last: Option<&Comparison>,
+    [conversation, model_last]: [Option<&Comparison>; 2],
     model: &str,
     compacted: bool,
 ) -> (Outcome, Reason) {
-    let Some((own, own_model)) = &before.own else {
+    let (Some((own, own_model)), Some(conversation)) = (&before.own, conversation) else {
         let text = match model_last.filter(|last| last.of_bytes > 0) {
             Some(last) => {
                 let share = 100 * last.shared_bytes / (prompt.text().len() as u64).max(1);
@@ -143,7 +143,7 @@ fn outcome(
         let text = format!("the request before it went to {own_model}");
         return (Outcome::First, Reason::new(ReasonCode::OtherModel, text));
     }
-    let same = shared(own.text(), prompt.text());
+    let same = usize::try_from(conversation.shared_bytes).unwrap_or(usize::MAX);
     match (same == own.text().len(), same == prompt.text().len()) {
         (true, true) => (Outcome::Same, Reason::new(ReasonCode::SameRequest, "the same prompt again")),
         (true, false) => (Outcome::Extended, Reason::new(ReasonCode::Appended, "the dialogue has grown at its end")),

@@ -3,6 +3,7 @@
 //! Templates write the tools ahead of the dialogue. Clients sort theirs, load more on the way, and lose some
 //! for a while; each of these changes everything behind it.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -40,6 +41,13 @@ impl ToolList {
     /// The place of each tool.
     pub(crate) fn places(&self) -> HashMap<&str, usize> {
         self.tools.iter().enumerate().map(|(place, tool)| (&*tool.name, place)).collect()
+    }
+
+    /// Whether these tools, names with schemas, stand at its beginning as they are: so they mostly do.
+    pub(crate) fn begins_with<'n>(&self, tools: impl ExactSizeIterator<Item = (Cow<'n, str>, &'n str)>) -> bool {
+        let count = tools.len();
+        let mut pairs = self.tools.iter().zip(tools);
+        count <= self.tools.len() && pairs.all(|(known, (name, schema))| *known.name == *name && *known.schema == *schema)
     }
 
     /// The bytes that a tool's schema had before, where this one says the same in other bytes.

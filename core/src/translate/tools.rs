@@ -59,11 +59,14 @@ impl<'t, 'a> Offered<'t, 'a> {
     /// Puts the tools in the order that they had before, new ones behind them; schemas that say the same keep their
     /// bytes. Gives the list that is to be remembered, if it is a new one.
     pub(super) fn arrange(&mut self, before: &ToolList) -> Option<ToolList> {
+        if before.begins_with(self.tools.iter().map(|(tool, _)| (tool.name.decode(), schema(tool)))) {
+            return None;
+        }
         let places = before.places();
         let place = |tool: &Tool<'_>| places.get(&*tool.name.decode()).copied();
         if !places.is_empty() {
             // Stable: new ones stay in the client's order.
-            self.tools.sort_by_key(|(tool, _)| place(tool).unwrap_or(usize::MAX));
+            self.tools.sort_by_cached_key(|(tool, _)| place(tool).unwrap_or(usize::MAX));
             for (index, (tool, _)) in self.tools.iter().enumerate() {
                 if let Some(same) = place(tool).and_then(|place| before.same_schema(place, schema(tool))) {
                     self.schemas.insert(index, Arc::clone(same));
