@@ -27,7 +27,8 @@ pub(crate) struct Spoken {
     /// The number of the turn that stands first.
     first: u64,
     by_call: HashMap<Box<str>, u64>,
-    by_text: HashMap<u64, u64>,
+    /// Turns that say the same, the oldest first.
+    by_text: HashMap<u64, VecDeque<u64>>,
     bytes: usize,
 }
 
@@ -85,7 +86,7 @@ impl Spoken {
             self.by_call.insert(id.clone(), number);
         }
         if let Some(key) = turn.key {
-            self.by_text.insert(key, number);
+            self.by_text.entry(key).or_default().push_back(number);
         }
         self.bytes += turn.bytes();
         self.turns.push_back(Arc::new(turn));
@@ -95,8 +96,11 @@ impl Spoken {
             for (id, _) in &oldest.calls {
                 self.by_call.remove(id);
             }
-            if let Some(key) = oldest.key.filter(|key| self.by_text.get(key) == Some(&self.first)) {
-                self.by_text.remove(&key);
+            if let Some((key, turns)) = oldest.key.and_then(|key| Some((key, self.by_text.get_mut(&key)?))) {
+                turns.pop_front();
+                if turns.is_empty() {
+                    self.by_text.remove(&key);
+                }
             }
             self.first += 1;
         }
@@ -110,19 +114,23 @@ impl Spoken {
         self.bytes
     }
 
-    /// The answer that made a call.
-    pub(crate) fn with_call(&self, id: &str) -> Option<&Arc<SpokenTurn>> {
+    /// The answer that made a call, and its number.
+    pub(crate) fn with_call(&self, id: &str) -> Option<(u64, &SpokenTurn)> {
         self.get(*self.by_call.get(id)?)
     }
 
-    /// The answer without calls that said this, blanks aside.
-    pub(crate) fn with_text(&self, texts: &[JsonText<'_>]) -> Option<&Arc<SpokenTurn>> {
-        let turn = self.get(*self.by_text.get(&key(texts)?)?)?;
-        turn.says(texts).then_some(turn)
+    /// The answer without calls that said this, blanks aside, and its number. Models say the same more than once:
+    /// the first one behind the answer with the number `behind` is taken.
+    pub(crate) fn with_text(&self, texts: &[JsonText<'_>], behind: Option<u64>) -> Option<(u64, &SpokenTurn)> {
+        let turns = self.by_text.get(&key(texts)?)?;
+        let from = behind.map_or(0, |behind| turns.partition_point(|number| *number <= behind));
+        let mut said = turns.range(from..).filter_map(|number| self.get(*number));
+        said.find(|(_, turn)| turn.calls.is_empty() && turn.says(texts))
     }
 
-    fn get(&self, number: u64) -> Option<&Arc<SpokenTurn>> {
-        self.turns.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+    fn get(&self, number: u64) -> Option<(u64, &SpokenTurn)> {
+        let turn = self.turns.get(usize::try_from(number.checked_sub(self.first)?).ok()?)?;
+        Some((number, turn))
     }
 }
 
@@ -170,13 +178,18 @@ mod tests {
         let mut spoken = Spoken::default();
         spoken.push(&turn(r"\n\nI l\u006fok.\n", &[("toolu_1", r#"{"a": 1}"#)]));
         spoken.push(&turn(r"All done.\n", &[]));
-        assert_eq!(spoken.with_call("toolu_1").unwrap().arguments("toolu_1").unwrap().as_ref(), r#"{"a": 1}"#);
-        assert_eq!(spoken.with_call("toolu_1").unwrap().text.as_escaped(), r"\n\nI look.\n");
-        let found = spoken.with_text(&[JsonText::escaped("All"), JsonText::escaped(r" done.")]).unwrap();
-        assert_eq!(found.text.as_escaped(), r"All done.\n");
-        for other in ["All gone.", "All done", ""] {
-            assert!(spoken.with_text(&[JsonText::escaped(other)]).is_none(), "{other}");
+        let (number, look) = spoken.with_call("toolu_1").unwrap();
+        assert_eq!((number, look.arguments("toolu_1").unwrap().as_ref()), (0, r#"{"a": 1}"#));
+        assert_eq!(look.text.as_escaped(), r"\n\nI look.\n");
+        let (number, found) =
+            spoken.with_text(&[JsonText::escaped("All"), JsonText::escaped(r" done.")], None).unwrap();
+        assert_eq!((number, found.text.as_escaped()), (1, r"All done.\n"));
+        for other in ["All gone.", "All done", "", "I look."] {
+            assert!(spoken.with_text(&[JsonText::escaped(other)], None).is_none(), "{other}");
         }
+        spoken.push(&turn(r"\nAll done.", &[]));
+        let again = |behind| spoken.with_text(&[JsonText::escaped("All done.")], behind).map(|(number, _)| number);
+        assert_eq!((again(None), again(Some(0)), again(Some(1)), again(Some(2))), (Some(1), Some(1), Some(2), None));
         assert!(spoken.with_call("toolu_2").is_none());
     }
 

@@ -47,7 +47,8 @@ impl ToolList {
     pub(crate) fn begins_with<'n>(&self, tools: impl ExactSizeIterator<Item = (Cow<'n, str>, &'n str)>) -> bool {
         let count = tools.len();
         let mut pairs = self.tools.iter().zip(tools);
-        count <= self.tools.len() && pairs.all(|(known, (name, schema))| *known.name == *name && *known.schema == *schema)
+        count <= self.tools.len()
+            && pairs.all(|(known, (name, schema))| *known.name == *name && *known.schema == *schema)
     }
 
     /// The bytes that a tool's schema had before, where this one says the same in other bytes.

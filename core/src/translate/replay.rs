@@ -23,19 +23,20 @@ impl Replay<'_> {
         if self.spoken.is_empty() {
             return;
         }
+        let mut last = None;
         for turn in &mut conversation.turns {
             if let Turn::Assistant(turn) = turn {
-                self.turn(turn);
+                last = self.turn(turn, last).or(last);
             }
         }
     }
 
-    fn turn(&self, turn: &mut AssistantTurn<'_>) {
-        let said = match turn.calls.first() {
-            Some(call) => self.spoken.with_call(&call.id.decode()),
-            None => self.spoken.with_text(&turn.text),
+    /// Replays an answer behind the one with the number `last`; gives its own number.
+    fn turn(&self, turn: &mut AssistantTurn<'_>, last: Option<u64>) -> Option<u64> {
+        let (number, said) = match turn.calls.first() {
+            Some(call) => self.spoken.with_call(&call.id.decode())?,
+            None => self.spoken.with_text(&turn.text, last)?,
         };
-        let Some(said) = said else { return };
         for call in &mut turn.calls {
             let Some(written) = said.arguments(&call.id.decode()) else { continue };
             let echo = call.input.map_or("{}", |input| input.get());
@@ -47,6 +48,7 @@ impl Replay<'_> {
         if said.has_calls(turn.calls.len()) && said.says(&turn.text) {
             self.words(turn, said);
         }
+        Some(number)
     }
 
     fn words(&self, turn: &mut AssistantTurn<'_>, said: &SpokenTurn) {
