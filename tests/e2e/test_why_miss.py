@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from support import messages
+from support.backend import Backend
 from support.proxy import anyclaude
 from support.replies import Answer, usage
 
@@ -97,3 +98,30 @@ def test_counting_leaves_no_trace(backend, start_proxy, tmp_path):
 def test_no_proxy(tmp_path):
     done = anyclaude("why-miss", cwd=tmp_path)
     assert done.returncode == 0 and "no proxy is running" in done.stdout
+
+
+def test_a_session_comes_back_from_another_server(backend, start_proxy, tmp_path):
+    """What the first server's model has said is still known: its cache fits."""
+    other = Backend()
+    try:
+        written = '{"command": "ls",  "n": "5"}'
+        backend.script(Answer("\n\n", tools=[("Bash", written)]), Answer("Ok."))
+        other.script(lambda *_: Answer("Elsewhere."))
+        proxy = start_proxy(backend="openai")
+        request = messages.request(tools=[messages.BASH])
+        first = messages.post(proxy.url, request, headers=SESSION, stream=True)
+        [call] = [block for block in first.blocks if block["type"] == "tool_use"]
+        echo = {"type": "tool_use", "id": call["id"], "name": "Bash", "input": {"n": 5, "command": "ls"}}
+        request["messages"] += [{"role": "assistant", "content": [echo]}, {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": call["id"], "content": "a"}]}]
+        assert anyclaude("use", "mlx-lm", "--backend-url", other.url, cwd=tmp_path).returncode == 0
+        assert messages.post(proxy.url, request, headers=SESSION, stream=True).text == "Elsewhere."
+        assert anyclaude("use", "openai", "--backend-url", backend.url, cwd=tmp_path).returncode == 0
+        assert messages.post(proxy.url, request, headers=SESSION, stream=True).text == "Ok."
+        for exchange in (backend.exchanges[-1], other.exchanges[-1]):
+            [said] = [message for message in exchange.messages if message["role"] == "assistant"]
+            assert said["tool_calls"][0]["function"]["arguments"] == written and said["content"] == "\n\n"
+        reports = json.loads(anyclaude("why-miss", "--json", cwd=tmp_path).stdout)
+        assert [report["reason"]["code"] for report in reports] == ["first_request", "other_model", "other_model"]
+    finally:
+        other.stop()

@@ -131,11 +131,11 @@ impl Active {
         let known =
             models.iter().flat_map(|model| [model.id.as_str(), model.short_name()]).chain(self.info.model.as_deref());
         names.extend(known.take(MAX_STAND_INS.saturating_sub(names.len())).map(str::to_owned));
-        Active::with_stand_ins(&choice.apply(config), false, &self.runtime, names)
+        Active::with_stand_ins(&choice.apply(config), false, &self.runtime, names, Some(&self.translator))
     }
 
     fn new(config: &Config, found: bool, runtime: &Handle) -> Result<Arc<Active>> {
-        Active::with_stand_ins(config, found, runtime, BTreeSet::new())
+        Active::with_stand_ins(config, found, runtime, BTreeSet::new(), None)
     }
 
     fn with_stand_ins(
@@ -143,6 +143,7 @@ impl Active {
         found: bool,
         runtime: &Handle,
         stand_ins: BTreeSet<String>,
+        before: Option<&Translator>,
     ) -> Result<Arc<Active>> {
         config.validate()?;
         let spec = *backend::by_name(&config.backend)?;
@@ -169,8 +170,13 @@ impl Active {
         if !differences.is_empty() {
             tracing::info!(backend = spec.name, "differs from OpenAI's reference: {}", differences.join("; "));
         }
+        let translator = Translator::new(spec, options);
         Ok(Arc::new(Active {
-            translator: Translator::new(spec, options),
+            // What the client's conversations said goes with them.
+            translator: match before {
+                Some(before) => translator.with_memory_of(before),
+                None => translator,
+            },
             catalog: Arc::new(Catalog::new(config.model.clone(), &spec)),
             warnings: Warnings::default(),
             has_key: config.api_key.is_some(),

@@ -183,7 +183,7 @@ impl ProxyHandle {
     }
 
     /// What the last prompts of a session shared with those before them, the oldest first; of all sessions for an
-    /// empty id. They are of the backend that is in use.
+    /// empty id.
     pub fn prefix_reports(&self, session: &str) -> Vec<PrefixReport> {
         self.proxy.active().translator.prefix_reports(session)
     }

@@ -43,8 +43,8 @@ pub(crate) struct SessionTable {
 #[derive(Debug, Default)]
 struct Session {
     last_use: Timestamp,
-    /// Counted over estimated prompt tokens of the last turn.
-    tokens_per_estimate: Option<f64>,
+    /// Counted over estimated prompt tokens of the last turn, and the model that has counted.
+    tokens_per_estimate: Option<(f64, String)>,
     spoken: Arc<Spoken>,
     tools: Arc<ToolList>,
     last: Option<Sent>,
@@ -223,12 +223,13 @@ impl SessionTable {
     }
 
     /// Corrects an estimate by what the server counted last in this conversation.
-    pub(crate) fn correct(&mut self, key: &SessionKey, estimate: u64, now: Timestamp) -> Estimate {
+    pub(crate) fn correct(&mut self, key: &SessionKey, model: &str, estimate: u64, now: Timestamp) -> Estimate {
         self.forget_idle(now);
         let session = self.sessions.get_mut(key);
         let ratio = session.and_then(|session| {
             session.last_use = now;
-            session.tokens_per_estimate
+            // Another model has another tokenizer.
+            session.tokens_per_estimate.as_ref().filter(|(_, counted_by)| counted_by == model).map(|(ratio, _)| *ratio)
         });
         match ratio {
             Some(ratio) => {
@@ -248,7 +249,7 @@ impl SessionTable {
                 let counted = turn.input_tokens + turn.cache_read_input_tokens;
                 // Tokenizers differ by a factor of two or three; anything beyond is a server that miscounts.
                 let ratio = (counted as f64 / turn.estimated_input_tokens as f64).clamp(0.2, 5.0);
-                session.tokens_per_estimate = Some(ratio);
+                session.tokens_per_estimate = Some((ratio, model.to_owned()));
             }
         });
         if let (Some(model), Some(ms)) = (self.models.get_mut(model), turn.prefill_ms)
@@ -349,10 +350,11 @@ mod tests {
     #[test]
     fn estimates_learn_from_the_last_turn() {
         let mut table = SessionTable::new();
-        assert_eq!(table.correct(&key(1), 1000, Timestamp(0)), Estimate { tokens: 1000, corrected: false });
+        assert_eq!(table.correct(&key(1), "m", 1000, Timestamp(0)), Estimate { tokens: 1000, corrected: false });
         table.record(&key(1), "m", &turn(1500, 1000), Timestamp(0));
-        assert_eq!(table.correct(&key(1), 2000, Timestamp(1)), Estimate { tokens: 3000, corrected: true });
-        assert_eq!(table.correct(&key(2), 2000, Timestamp(1)).tokens, 2000);
+        assert_eq!(table.correct(&key(1), "m", 2000, Timestamp(1)), Estimate { tokens: 3000, corrected: true });
+        assert_eq!(table.correct(&key(2), "m", 2000, Timestamp(1)).tokens, 2000);
+        assert!(!table.correct(&key(1), "another", 2000, Timestamp(1)).corrected);
     }
 
     #[test]
@@ -362,7 +364,7 @@ mod tests {
             table.record(&key(name), "m", &turn(1, 1), Timestamp(name as u64));
         }
         assert_eq!(table.sessions.len(), MAX_SESSIONS);
-        table.correct(&key(1), 1, Timestamp(2 * SESSION_IDLE_MS));
+        table.correct(&key(1), "m", 1, Timestamp(2 * SESSION_IDLE_MS));
         assert_eq!((table.sessions.len(), table.bytes), (0, 0));
     }
 

@@ -50,7 +50,8 @@ pub struct Translator {
     secrets: Secrets,
     /// The spec's quirks, and what the server has refused since.
     quirks: Mutex<Quirks>,
-    sessions: Mutex<SessionTable>,
+    /// Shared with the translators for other backends that the same client has talked to.
+    sessions: Arc<Mutex<SessionTable>>,
 }
 
 /// What users set about translation.
@@ -139,9 +140,22 @@ impl Translator {
     /// A translator for a backend. The spec is taken by value, so that its quirks can be overridden.
     pub fn new(spec: BackendSpec, options: Options) -> Self {
         let secrets = Secrets::new(options.secrets.iter().cloned());
-        let sessions = Mutex::new(SessionTable::new());
+        let sessions = Arc::new(Mutex::new(SessionTable::new()));
         let quirks = starting_quirks(&spec, options.dialect);
         Translator { quirks: Mutex::new(quirks), spec, options, secrets, sessions }
+    }
+
+    /// A translator that remembers what `other` does, and from now on shares it: for a client that goes from one
+    /// backend to another, and may come back.
+    #[must_use]
+    pub fn with_memory_of(mut self, other: &Translator) -> Self {
+        self.sessions = Arc::clone(&other.sessions);
+        self
+    }
+
+    /// A model's name in the table of conversations: another server's of the same name is another model.
+    fn known_as(&self, model: &str) -> String {
+        format!("{}/{model}", self.spec.name)
     }
 
     /// The backend it translates for.
@@ -197,7 +211,8 @@ impl Translator {
         let class = classify(&request, &meta.hints, !meta.session.agent.is_empty());
         let session = identity::conversation(&request, &meta.session, class);
         let kind = identity::kind(&meta.hints, class, &session.agent);
-        let by = Asked { key: &session, model: chosen.name, class, kind };
+        let known_as = self.known_as(chosen.name);
+        let by = Asked { key: &session, model: &known_as, class, kind };
         let recalled = lock(&self.sessions).recall(&by, meta.now);
 
         let mut system = system_texts(request.system.take(), &mut reader);
@@ -228,7 +243,7 @@ impl Translator {
         let mut out = Vec::with_capacity(meta.size_hint);
         let mut body = Object::begin(&mut out);
         body.plain("model", chosen.name);
-        let estimate = |raw| lock(&self.sessions).correct(&session, raw, meta.now);
+        let estimate = |raw| lock(&self.sessions).correct(&session, &known_as, raw, meta.now);
         let cap = |raw| {
             let room = window.map(|window| estimate(raw).room(window));
             let limit = facts.and_then(|model| model.answer_limit);
@@ -288,9 +303,10 @@ impl Translator {
     pub fn record(&self, context: &RequestContext, turn: &TurnRecord, now: Timestamp) -> Option<PrefixReport> {
         turn.stop_reason?;
         let mut sessions = lock(&self.sessions);
-        sessions.record(&context.session, &context.backend_model, turn, now);
+        let model = self.known_as(&context.backend_model);
+        sessions.record(&context.session, &model, turn, now);
         let mut report = PrefixReport::clone(context.report.as_ref()?);
-        report.complete(turn, sessions.ms_per_token(&context.backend_model));
+        report.complete(turn, sessions.ms_per_token(&model));
         sessions.report(report.clone());
         Some(report)
     }
