@@ -125,3 +125,14 @@ def test_a_session_comes_back_from_another_server(backend, start_proxy, tmp_path
         assert [report["reason"]["code"] for report in reports] == ["first_request", "other_model", "other_model"]
     finally:
         other.stop()
+
+
+def test_lines_are_pinned_by_the_settings(backend, start_proxy, tmp_path):
+    backend.script(lambda *_: Answer("Ok.", usage=usage(1200, 5, 1100)))
+    proxy = start_proxy(pin_lines="Today's date is,Branch:")
+    ask(proxy.url, "Work.\nToday's date is Monday.\nBranch: main", "Hi")
+    ask(proxy.url, "Work.\nToday's date is Tuesday.\nBranch: other", "Hi", "Ok.", "Today's date is Friday.")
+    first, second = (exchange.messages for exchange in backend.exchanges)
+    assert second[0] == first[0] and second[-1]["content"] == "Today's date is Friday."
+    reports = json.loads(anyclaude("why-miss", "--json", cwd=tmp_path).stdout)
+    assert [report["outcome"] for report in reports] == ["first", "extended"]
