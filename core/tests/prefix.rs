@@ -8,7 +8,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyclaude_core::prefix::PrefixReport;
 use anyclaude_core::{
     Dialect, Hints, Options, RequestMeta, Seed, SessionKey, StreamConverter, Timestamp, Translator, backend,
 };
@@ -63,8 +62,8 @@ fn hints(step: &Value) -> Hints {
     let word = |key: &str| step["hints"][key].as_str().map(str::to_owned);
     let mut hints = Hints::default();
     (hints.class, hints.agent_type, hints.betas) = (word("class"), word("agent_type"), word("betas"));
-    hints.compaction = step["hints"]["compaction"] == true;
-    hints.compacted = step["hints"]["compacted"] == true;
+    hints.compaction = step["hints"]["compaction"].is_string();
+    hints.compacted = step["hints"]["compacted"].is_string();
     hints
 }
 
@@ -92,13 +91,16 @@ fn run(path: &Path) {
         };
         let request = with_ids(requests.steps[number].request.get(), &done);
         let translated = translator.request_json(request.as_bytes(), &meta).unwrap();
+        serde_json::from_slice::<Value>(&translated.body).unwrap_or_else(|error| panic!("{at}: no JSON: {error}"));
         let mut converter = StreamConverter::new(translated.context.clone());
         let mut out = Vec::new();
         for chunk in step["answer"].as_array().into_iter().flatten() {
             converter.push_chunk(chunk.to_string().as_bytes(), &mut out);
         }
         let turn = converter.finish(&mut out);
-        let report: PrefixReport = translator.record(&translated.context, &turn, meta.now).unwrap();
+        // A request that failed leaves no turn behind.
+        let fails = step["fails"] == true;
+        let report = (!fails).then(|| translator.record(&translated.context, &turn, meta.now).unwrap());
         done.push(Done {
             body: String::from_utf8(translated.body).unwrap(),
             calls: turn.tool_calls.iter().map(|call| call.id.clone()).collect(),

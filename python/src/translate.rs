@@ -7,7 +7,7 @@ use anyclaude_core::backend::Model;
 use anyclaude_core::prefix::PrefixReport;
 use anyclaude_core::{Dialect, Hints, Options, RequestMeta, Seed, SessionKey, Timestamp, Translator as Core, backend};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyMapping};
 
 use crate::context::RequestContext;
 use crate::errors::guarded;
@@ -90,7 +90,7 @@ impl Translator {
         agent: Option<String>,
         seed: Option<u128>,
         models: Vec<Known>,
-        headers: Option<HashMap<String, String>>,
+        headers: Option<&Bound<'_, PyMapping>>,
     ) -> PyResult<Translated> {
         let seed = match seed {
             Some(seed) => seed,
@@ -98,8 +98,10 @@ impl Translator {
             None => u128::from_le_bytes(py.import("os")?.getattr("urandom")?.call1((16,))?.extract()?),
         };
         let models: Vec<Model> = models.into_iter().map(Known::into_model).collect();
+        let pairs: Vec<(String, String)> =
+            headers.map(|headers| headers.items()?.extract()).transpose()?.unwrap_or_default();
         let headers: HashMap<String, String> =
-            headers.unwrap_or_default().into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+            pairs.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         let header = |name: &str| headers.get(name).cloned();
         let mut key = SessionKey::from_headers(header);
         key.session = session.unwrap_or(key.session);

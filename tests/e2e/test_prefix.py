@@ -144,7 +144,8 @@ def test_ten_turns(measured, start_proxy, tmp_path):
     [added] = [report for report in main[1:] if report["outcome"] != "extended"]
     assert (added["outcome"], added["reason"]["code"]) == ("broken", "tool_added")
     assert "NotebookEdit" in added["reason"]["text"]
-    assert added["conversation"]["difference"]["part"].startswith("tool ") or added["cost_ms"] is not None
+    assert added["conversation"]["difference"]["part"] == "tool NotebookEdit" and added["is_miss"]
+    assert 0 < added["lost_tokens_estimate"] <= added["prompt_tokens"] - added["reused_tokens"]
     for report in main[1:]:
         if report is not added:
             assert report["reused_tokens"] >= 0.95 * report["prompt_tokens"], report

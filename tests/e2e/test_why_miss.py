@@ -26,9 +26,10 @@ def missed(backend, start_proxy):
     cached = iter([0, 900, 100])
     backend.script(lambda *_: Answer("Ok.", usage=usage(1000, 5, next(cached))))
     proxy = start_proxy(debug=2)
-    ask(proxy.url, f"Key {SECRET} on Monday.", "Hi")
-    ask(proxy.url, f"Key {SECRET} on Monday.", "Hi", "Ok.", "On.")
-    ask(proxy.url, f"Key {SECRET}1 on Monday.", "Hi", "Ok.", "On.", "Ok.", "More.")
+    rest = "on Monday. " + "Many words follow. " * 100
+    ask(proxy.url, f"Key {SECRET} {rest}", "Hi")
+    ask(proxy.url, f"Key {SECRET} {rest}", "Hi", "Ok.", "On.")
+    ask(proxy.url, f"Key {SECRET}1 {rest}", "Hi", "Ok.", "On.", "Ok.", "More.")
     return proxy
 
 

@@ -65,15 +65,25 @@ fn excerpt(prompt: &Prompt, at: usize, mask: &dyn Fn(&str) -> String) -> String 
     let begun = text.get(at.saturating_sub(MAX_WORD)..at).unwrap_or_default();
     let is_gap = |byte: &u8| matches!(byte, b' ' | b'"' | b',' | b'{' | b'}' | b'\\');
     let word = match begun.iter().rposition(is_gap) {
+        // An escape belongs to what stands before it.
+        Some(gap) if begun.get(gap) == Some(&b'\\') => (begun.len() - gap).saturating_sub(2),
         Some(gap) => begun.len() - gap - 1,
         // The middle of something very long may be the middle of a key.
         None if begun.len() == MAX_WORD => return "[in a long word]".to_owned(),
         None => begun.len(),
     };
     let end = prompt.range_of(prompt.part_at(at)).map_or(text.len(), |range| range.end.max(at));
+    // What announces a secret stands before it.
+    let announced = text.get((at - word).saturating_sub(MAX_WORD)..at - word).unwrap_or_default();
     let shown = text.get(at - word..end.min(at + LOOKED_AT)).unwrap_or_default();
-    let masked = mask(&String::from_utf8_lossy(shown));
-    masked.chars().take(SHOWN).collect()
+    // Words end at line ends, which stand here as escapes.
+    let lines = |text: &[u8]| String::from_utf8_lossy(text).replace("\\n", "\n").replace("\\t", "\t");
+    let announced = lines(announced);
+    let whole = mask(&(announced.clone() + &lines(shown)));
+    match whole.strip_prefix(&mask(&announced)) {
+        Some(shown) => shown.chars().take(SHOWN).collect::<String>().replace('\n', "\\n").replace('\t', "\\t"),
+        None => "[redacted]".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +112,18 @@ mod tests {
         let now = prompt("Today is Monday.", &["Bath"], &[("user", "Hi")]);
         let found = differ(&before, &now);
         assert_eq!((found.part.as_str(), found.block.as_str()), ("tool Bath", "name"));
+    }
+
+    #[test]
+    fn secrets_are_known_by_what_announces_them() {
+        let mask = crate::translate::backend_error::redact_body;
+        for (announced, secret) in [("Authorization: Bearer ", "abc123def456ghi"), ("password: ", "hunter2secret9")] {
+            let before = prompt(&format!("{announced}{secret}"), &[], &[]);
+            let now = prompt(&format!("{announced}x{secret}"), &[], &[]);
+            let at = super::super::compare::shared(before.text(), now.text());
+            let found = find(&before, &now, at, &mask);
+            assert!(!found.before.contains(secret) && !found.now.contains(secret), "{found:?}");
+        }
     }
 
     #[test]

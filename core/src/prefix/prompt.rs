@@ -1,5 +1,6 @@
 //! A prompt in the order in which templates write it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 /// Where the parts of a prompt stand in a request's body.
@@ -10,6 +11,8 @@ pub(crate) struct Marks {
     pub(crate) tools: Vec<Range<usize>>,
     /// The messages, without the system message.
     pub(crate) messages: Vec<Range<usize>>,
+    /// Some of them hold images.
+    pub(crate) has_images: bool,
 }
 
 /// What part of a prompt something is.
@@ -40,7 +43,12 @@ impl Prompt {
         let mut starts = Vec::with_capacity(marks.tools.len() + marks.messages.len() + 1);
         for range in parts() {
             starts.push(text.len());
-            text.extend_from_slice(body.get(range.clone()).unwrap_or_default());
+            let part = body.get(range.clone()).unwrap_or_default();
+            if marks.has_images {
+                push_without_images(&mut text, part);
+            } else {
+                text.extend_from_slice(part);
+            }
         }
         let (has_system, tools) = (marks.system.is_some(), marks.tools.len());
         Prompt { text: text.into_boxed_slice(), starts, has_system, tools }
@@ -118,6 +126,33 @@ impl Prompt {
     }
 }
 
+/// Runs of base64 that are this long are images.
+const MIN_IMAGE: usize = 512;
+
+/// Copies a part with a hash in the place of each image: its bytes are many, and say nothing of its tokens.
+fn push_without_images(out: &mut Vec<u8>, part: &[u8]) {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let mut rest = part;
+    // In either dialect an image ends a string.
+    while let Some(end) = memchr::memchr(b'"', rest) {
+        let (piece, behind) = rest.split_at(end);
+        let image = piece.iter().rev().take_while(|byte| is_base64(byte)).count();
+        if image >= MIN_IMAGE {
+            let (before, image) = piece.split_at(piece.len() - image);
+            out.extend_from_slice(before);
+            let mut hasher = DefaultHasher::new();
+            image.hash(&mut hasher);
+            out.extend_from_slice(format!("[image {:016x}]", hasher.finish()).as_bytes());
+        } else {
+            out.extend_from_slice(piece);
+        }
+        let (quote, behind) = behind.split_at(1);
+        out.extend_from_slice(quote);
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
+}
+
 /// The first string of a key in JSON that this library has written.
 fn string_of<'t>(json: &'t [u8], key: &str) -> &'t str {
     let opening = format!("\"{key}\":\"");
@@ -150,6 +185,24 @@ pub(crate) mod tests {
             .collect();
         marks.system = Some(push(format!(r#"{{"role":"system","content":"{system}"}}"#)));
         Prompt::new(&body, &marks)
+    }
+
+    #[test]
+    fn images_are_told_apart_by_a_hash() {
+        let part =
+            |image: &str| format!(r#"{{"role":"user","content":[{{"url":"data:image/png;base64,{image}"}},"words"]}}"#);
+        let prompt = |image: &str, has_images| {
+            let body = part(image);
+            let whole = 0..body.len();
+            let marks = Marks { messages: Vec::from([whole]), has_images, ..Marks::default() };
+            Prompt::new(body.as_bytes(), &marks)
+        };
+        let (a, b) = ("A".repeat(MIN_IMAGE), "B".repeat(MIN_IMAGE));
+        let shown = String::from_utf8(prompt(&a, true).text().to_vec()).unwrap();
+        assert!(shown.contains("base64,[image ") && shown.ends_with(r#""words"]}"#) && shown.len() < 200, "{shown}");
+        assert_eq!(prompt(&a, true), prompt(&a, true));
+        assert_ne!(prompt(&a, true), prompt(&b, true));
+        assert_eq!(prompt("AAAA", true).text(), part("AAAA").as_bytes());
     }
 
     #[test]

@@ -98,9 +98,12 @@ fn list(names: &[String]) -> String {
 }
 
 fn message(before: &Prompt, now: &Prompt, place: usize, compacted: bool) -> Reason {
-    // A summary takes the place of the whole dialogue.
-    if compacted || (place <= 1 && now.messages() + 2 < before.messages()) {
+    if compacted {
         return Reason::new(ReasonCode::Compacted, "the dialogue was compacted: a summary stands in its place");
+    }
+    if now.messages() + 2 < before.messages() {
+        let text = "the dialogue went back to an earlier point, and goes on from there otherwise";
+        return Reason::new(ReasonCode::WentBack, text);
     }
     let what = name(before, Part::Message(place));
     match before.role(place) {
@@ -157,7 +160,10 @@ mod tests {
             assert!(found.text.contains(&format!("message {place}")), "{}", found.text);
         }
         let summary: Messages<'_> = &[("user", "In short")];
-        assert_eq!(reason(["s", "s"], both, [TALK, summary]).code, C::Compacted);
+        assert_eq!(reason(["s", "s"], both, [TALK, summary]).code, C::WentBack);
+        let (before, now) = (prompt("s", &[], TALK), prompt("s", &[], summary));
+        let at = shared(before.text(), now.text());
+        assert_eq!(find(&before, &now, at, true).code, C::Compacted);
     }
 
     #[test]

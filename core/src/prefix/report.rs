@@ -76,6 +76,8 @@ pub struct PrefixReport {
     pub prefill_ms: Option<u64>,
     /// Tokens that had been read before and were read again, estimated.
     pub lost_tokens_estimate: u64,
+    /// They are so many that somebody may wonder.
+    pub is_miss: bool,
     /// What reading them took, in milliseconds, at the speed that was measured for this model.
     pub cost_ms: Option<u64>,
 }
@@ -98,7 +100,8 @@ pub(crate) fn draft(asked: Asked<'_>, prompt: &Prompt, before: &Before) -> Prefi
     let Asked { key, class, model, tokens, mask, .. } = asked;
     let conversation = before.own.as_ref().map(|(own, _)| compare(own, prompt, tokens, mask));
     let model_last = before.model_last.as_ref().map(|last| compare(last, prompt, tokens, mask));
-    let (outcome, reason) = outcome(prompt, before, [conversation.as_ref(), model_last.as_ref()], model, asked.compacted);
+    let (outcome, reason) =
+        outcome(prompt, before, [conversation.as_ref(), model_last.as_ref()], model, asked.compacted);
     let bytes = prompt.text().len() as u64;
     PrefixReport {
         request_id: asked.request_id,
@@ -118,6 +121,7 @@ pub(crate) fn draft(asked: Asked<'_>, prompt: &Prompt, before: &Before) -> Prefi
         between: before.between.clone(),
         prefill_ms: None,
         lost_tokens_estimate: 0,
+        is_miss: false,
         cost_ms: None,
     }
 }
@@ -144,21 +148,30 @@ fn outcome(
         return (Outcome::First, Reason::new(ReasonCode::OtherModel, text));
     }
     let same = usize::try_from(conversation.shared_bytes).unwrap_or(usize::MAX);
-    match (same == own.text().len(), same == prompt.text().len()) {
-        (true, true) => (Outcome::Same, Reason::new(ReasonCode::SameRequest, "the same prompt again")),
-        (true, false) => (Outcome::Extended, Reason::new(ReasonCode::Appended, "the dialogue has grown at its end")),
-        (false, true) => {
+    let compacted = compacted || before.was_compaction;
+    match (same >= without_closers(own.text()), same == prompt.text().len()) {
+        (true, true) if same == own.text().len() => {
+            (Outcome::Same, Reason::new(ReasonCode::SameRequest, "the same prompt again"))
+        }
+        (_, true) => {
             (Outcome::Shortened, Reason::new(ReasonCode::WentBack, "the dialogue went back to an earlier point"))
         }
+        (true, false) => (Outcome::Extended, Reason::new(ReasonCode::Appended, "the dialogue has grown at its end")),
         (false, false) => (Outcome::Broken, reason::find(own, prompt, same, compacted)),
     }
+}
+
+/// The length of a prompt without what closes its last message: more may be said there, and no token is lost.
+fn without_closers(text: &[u8]) -> usize {
+    let closers = text.iter().rev().take_while(|byte| matches!(byte, b'"' | b'}' | b']')).count();
+    text.len() - closers
 }
 
 /// A server that has reused less than this share of what it could has not kept the prompt. Servers keep whole
 /// blocks, and some drop the last one.
 const KEPT: f64 = 0.5;
 
-/// Fewer tokens than this may be too few for a server to keep.
+/// Fewer tokens than this may be too few for a server to keep, and are read in no time.
 const MIN_SHARED: u64 = 256;
 
 impl PrefixReport {
@@ -172,47 +185,51 @@ impl PrefixReport {
         self.reused_tokens = (turn.exact_usage && turn.cache_told).then_some(turn.cache_read_input_tokens);
         let per_byte = self.prompt_tokens as f64 / (self.prompt_bytes as f64).max(1.0);
         let tokens = |bytes: u64| (bytes as f64 * per_byte).round() as u64;
-        let Some(own) = &mut self.conversation else { return };
-        own.shared_tokens_estimate = tokens(own.shared_bytes);
-        if let Some(last) = &mut self.model_last {
-            last.shared_tokens_estimate = tokens(last.shared_bytes);
+        for shared in [&mut self.conversation, &mut self.model_last].into_iter().flatten() {
+            shared.shared_tokens_estimate = tokens(shared.shared_bytes);
         }
+        let Some(own) = &self.conversation else { return };
         let shared = own.shared_tokens_estimate;
-        let is_kept =
-            shared < MIN_SHARED || self.reused_tokens.is_none_or(|reused| reused as f64 >= KEPT * shared as f64);
-        if matches!(self.outcome, Outcome::Same | Outcome::Extended) && !is_kept {
+        let reused = self.reused_tokens.unwrap_or(shared);
+        let is_compared = !matches!(self.outcome, Outcome::First);
+        if is_compared && shared >= MIN_SHARED && (reused as f64) < KEPT * shared as f64 {
+            let is_equal = self.outcome != Outcome::Broken;
             self.outcome = Outcome::Lost;
-            self.reason = not_kept(&self.between);
+            self.reason = not_kept(&self.between, is_equal);
         }
         let had = match self.outcome {
             Outcome::Broken => tokens(own.of_bytes),
             Outcome::Lost => shared,
             _ => return,
         };
-        self.lost_tokens_estimate = had.saturating_sub(self.reused_tokens.unwrap_or(shared));
+        // No more was read than the prompt has, and no more than the server says.
+        let read = if self.prompt_tokens_exact { turn.input_tokens } else { self.prompt_tokens };
+        self.lost_tokens_estimate = had.min(self.prompt_tokens).saturating_sub(reused).min(read);
         self.cost_ms = ms_per_token.map(|ms| (ms * self.lost_tokens_estimate as f64).round() as u64);
+        self.is_miss = self.lost_tokens_estimate >= MIN_SHARED;
     }
 
     /// The report as a JSON object.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
-
-    /// The prompt before it was lost, wholly or in part.
-    pub fn is_miss(&self) -> bool {
-        matches!(self.outcome, Outcome::Broken | Outcome::Lost)
-    }
 }
 
-fn not_kept(between: &[Traffic]) -> Reason {
+fn not_kept(between: &[Traffic], is_equal: bool) -> Reason {
+    let prompt = if is_equal {
+        "the prompt is as it was"
+    } else {
+        "most of the prompt is as it was, up to its first difference"
+    };
     let requests = |traffic: &Traffic| format!("{} {}", traffic.requests, traffic.class);
     let text = match between {
-        [] => "the prompt is as it was, but the server has not kept it: it was restarted, keeps no cache between \
-               requests, or was asked by somebody else"
-            .to_owned(),
+        [] => format!(
+            "{prompt}, but the server has not kept it: it was restarted, keeps no cache between requests, or was asked by \
+             somebody else"
+        ),
         between => format!(
-            "the prompt is as it was, but the server has not kept it; in between it was asked by others ({}): give it \
-             more slots or cache",
+            "{prompt}, but the server has not kept it; in between it was asked by others ({}): give it more slots or \
+             cache",
             between.iter().map(requests).collect::<Vec<_>>().join(", ")
         ),
     };
@@ -269,22 +286,42 @@ mod tests {
 
     #[test]
     fn what_is_read_again_has_a_cost() {
-        let now = prompt("t", &["A"], &[("user", "Hi")]);
-        let mut broken = report(Some(prompt("s", &["A"], &[("user", "Hi")])), &now);
-        broken.complete(&turn(100, 0), Some(2.0));
-        assert!(broken.is_miss());
-        assert_eq!((broken.lost_tokens_estimate, broken.cost_ms), (100, Some(200)));
+        let long = "word ".repeat(500);
+        let talk = [("user", long.as_str()), ("assistant", "Ho"), ("user", "And"), ("assistant", "Hm"), ("user", "On")];
+        let all = prompt("s", &["A"], &talk);
+        let mut broken = report(Some(prompt("t", &["A"], &talk)), &all);
+        broken.complete(&turn(1000, 10), Some(2.0));
+        assert_eq!((broken.outcome, broken.is_miss), (Outcome::Broken, true));
+        assert_eq!((broken.lost_tokens_estimate, broken.cost_ms), (1000, Some(2000)));
+        // A short dialogue in the place of a long one: only what it has is read.
+        let mut short = report(Some(all), &prompt("s", &["A"], &[("user", "In short")]));
+        short.complete(&turn(50, 150), Some(2.0));
+        assert_eq!((short.outcome, short.is_miss, short.lost_tokens_estimate), (Outcome::Broken, false, 50));
+    }
+
+    #[test]
+    fn more_in_the_last_message_is_no_break() {
+        let one = prompt("s", &["A"], &[("user", "Hi")]);
+        let more = prompt("s", &["A"], &[("user", "Hi and more")]);
+        assert_eq!(report(Some(one), &more).outcome, Outcome::Extended);
     }
 
     #[test]
     fn a_server_that_forgets_is_told_from_a_prompt_that_differs() {
-        let mut lost = report(Some(prompt("s", &["A"], &[("user", "Hi")])), &prompt("s", &["A"], &[("user", "Hi")]));
+        let (one, again) = (prompt("s", &["A"], &[("user", "Hi")]), prompt("s", &["A"], &[("user", "Hi")]));
+        let mut lost = report(Some(one), &again);
         lost.between = vec![Traffic { class: RequestClass::Subagent, requests: 2 }];
         let mut silent = lost.clone();
         lost.complete(&turn(1000, 0), None);
-        assert_eq!((lost.outcome, lost.reason.code), (Outcome::Lost, ReasonCode::NotKept));
+        assert_eq!((lost.outcome, lost.reason.code, lost.is_miss), (Outcome::Lost, ReasonCode::NotKept, true));
         assert!(lost.reason.text.contains("2 subagent"), "{}", lost.reason.text);
         silent.complete(&TurnRecord { cache_told: false, ..turn(1000, 0) }, None);
         assert_eq!((silent.outcome, silent.reused_tokens), (Outcome::Same, None), "it tells nothing of its cache");
+        // A difference near the end does not explain that nothing was kept.
+        let mut both =
+            report(Some(prompt("s", &["A"], &[("user", "Hi all")])), &prompt("s", &["A"], &[("user", "Hi you")]));
+        assert_eq!(both.outcome, Outcome::Broken);
+        both.complete(&turn(1000, 0), None);
+        assert_eq!((both.outcome, both.reason.code), (Outcome::Lost, ReasonCode::NotKept));
     }
 }

@@ -174,7 +174,7 @@ impl Tally {
         if let Some(trace) = &self.trace {
             trace.prefix(report);
         }
-        if !report.is_miss() {
+        if !report.is_miss {
             return;
         }
         let counters = &self.proxy.counters;

@@ -5,17 +5,20 @@ use std::collections::HashMap;
 
 use crate::wire::JsonText;
 
-/// The most lines that are pinned in one session.
-const MAX_LINES: usize = 64;
+/// The most lines that are pinned in one conversation.
+const MAX_LINES: usize = 16;
 
 /// The longest line that is pinned, in bytes.
-const MAX_LINE: usize = 4 << 10;
+const MAX_LINE: usize = 1 << 10;
 
-/// The pinned lines of a session: by rule, and by how often the rule has fitted before in the same request.
+/// The pinned lines of a conversation, by their places.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pins {
-    lines: HashMap<(usize, usize), Box<str>>,
+    lines: HashMap<Place, Box<str>>,
 }
+
+/// A line's place: its rule, the line before it, and how often both were met before in the same request.
+type Place = (usize, Box<str>, usize);
 
 /// Applies the rules to one request.
 #[derive(Debug)]
@@ -23,7 +26,7 @@ pub(crate) struct Pinning<'r> {
     /// What pinned lines begin with, blanks aside.
     rules: &'r [String],
     pins: Cow<'r, Pins>,
-    met: HashMap<usize, usize>,
+    met: HashMap<(usize, Box<str>), usize>,
 }
 
 impl<'r> Pinning<'r> {
@@ -41,15 +44,20 @@ impl<'r> Pinning<'r> {
             return None;
         }
         let mut changed = false;
-        let lines: Vec<Cow<'_, str>> = plain.split('\n').map(|line| self.line(line, &mut changed)).collect();
+        let mut lines: Vec<Cow<'_, str>> = Vec::new();
+        for line in plain.split('\n') {
+            let before = lines.last().cloned().unwrap_or_default();
+            lines.push(self.line(line, &before, &mut changed));
+        }
         changed.then(|| JsonText::from_plain(&lines.join("\n")))
     }
 
-    fn line<'l>(&mut self, line: &'l str, changed: &mut bool) -> Cow<'l, str> {
+    fn line<'l>(&mut self, line: &'l str, before: &str, changed: &mut bool) -> Cow<'l, str> {
         let begins = |rule: &String| !rule.is_empty() && line.trim_start().starts_with(rule.as_str());
         let Some(rule) = self.rules.iter().position(begins) else { return Cow::Borrowed(line) };
-        let met = self.met.entry(rule).or_default();
-        let place = (rule, *met);
+        let before: Box<str> = before.chars().take(MAX_LINE / 4).collect();
+        let met = self.met.entry((rule, before.clone())).or_default();
+        let place = (rule, before, *met);
         *met += 1;
         match self.pins.lines.get(&place) {
             Some(pinned) if **pinned == *line => Cow::Borrowed(line),
@@ -92,6 +100,10 @@ mod tests {
         let pinned = second.apply(&tuesday).unwrap();
         assert_eq!(pinned.as_escaped(), r"Hello\n  Today is Monday.\nToday is fine.\nBut today is not");
         assert!(second.into_new().is_none());
+        // A line more above it is another place for what follows it, and no other line's.
+        let moved = JsonText::escaped(r"Today is new.\nHello\n  Today is Tuesday.");
+        let pinned = Pinning::new(&rules, &pins).apply(&moved).unwrap();
+        assert_eq!(pinned.as_escaped(), r"Today is new.\nHello\n  Today is Monday.");
         // Words in the middle of a line are no rule's.
         assert!(Pinning::new(&rules, &pins).apply(&JsonText::escaped("I know: Today is Sunday")).is_none());
     }

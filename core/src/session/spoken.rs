@@ -48,7 +48,7 @@ impl SpokenTurn {
     fn new(turn: &TurnRecord) -> Self {
         // One form of escapes, whatever the server's was.
         let normal = |text: &str| JsonText::from_plain(&JsonText::escaped(text).decode());
-        let call = |call: &super::ToolCallRecord| (call.id.as_str().into(), call.arguments.as_str().into());
+        let call = |call: &super::ToolCallRecord| (call.id.as_str().into(), call.arguments.trim().into());
         let text = normal(&turn.text);
         SpokenTurn {
             key: key(std::slice::from_ref(&text)),
@@ -94,7 +94,9 @@ impl Spoken {
             let Some(oldest) = self.turns.pop_front() else { break };
             self.bytes -= oldest.bytes();
             for (id, _) in &oldest.calls {
-                self.by_call.remove(id);
+                if self.by_call.get(id) == Some(&self.first) {
+                    self.by_call.remove(id);
+                }
             }
             if let Some((key, turns)) = oldest.key.and_then(|key| Some((key, self.by_text.get_mut(&key)?))) {
                 turns.pop_front();
@@ -135,12 +137,21 @@ impl Spoken {
 }
 
 impl SpokenTurn {
-    /// Whether its text is this one, blanks aside.
+    /// Whether its text is this one, but for blanks at its ends and where it was cut into blocks: within a block
+    /// they may mean something.
     pub(crate) fn says(&self, texts: &[JsonText<'_>]) -> bool {
-        match texts {
-            [one] if one.as_escaped() == self.text.as_escaped() => true,
-            _ => letters(texts).eq(self.text.chars().filter(|c| !c.is_whitespace())),
+        if let [one] = texts
+            && one.as_escaped() == self.text.as_escaped()
+        {
+            return true;
         }
+        let said = self.text.decode();
+        let mut left = said.trim();
+        for text in texts {
+            let Some(rest) = left.strip_prefix(text.decode().trim()) else { return false };
+            left = rest.trim_start();
+        }
+        left.is_empty()
     }
 }
 
@@ -184,7 +195,7 @@ mod tests {
         let (number, found) =
             spoken.with_text(&[JsonText::escaped("All"), JsonText::escaped(r" done.")], None).unwrap();
         assert_eq!((number, found.text.as_escaped()), (1, r"All done.\n"));
-        for other in ["All gone.", "All done", "", "I look."] {
+        for other in ["All gone.", "All done", "", "I look.", "All  done.", "Alldone."] {
             assert!(spoken.with_text(&[JsonText::escaped(other)], None).is_none(), "{other}");
         }
         spoken.push(&turn(r"\nAll done.", &[]));

@@ -15,10 +15,10 @@ use crate::translate::RequestClass;
 const MAX_BYTES: usize = 64 << 20;
 
 /// Models that are remembered.
-const MAX_MODELS: usize = 16;
+const MAX_MODELS: usize = 8;
 
 /// Kinds of agents whose tools are remembered for a model.
-const MAX_KINDS: usize = 32;
+const MAX_KINDS: usize = 16;
 
 /// Reports kept of each session.
 pub(crate) const MAX_REPORTS: usize = 50;
@@ -34,7 +34,6 @@ const MAX_RECENT: usize = 64;
 pub(crate) struct SessionTable {
     sessions: LruCache<SessionKey, Session>,
     models: LruCache<String, ModelMemory>,
-    pins: LruCache<String, Arc<Pins>>,
     reports: LruCache<String, VecDeque<PrefixReport>>,
     bytes: usize,
 }
@@ -47,18 +46,21 @@ struct Session {
     tokens_per_estimate: Option<(f64, String)>,
     spoken: Arc<Spoken>,
     tools: Arc<ToolList>,
-    last: Option<Sent>,
+    pins: Arc<Pins>,
+    /// The prompt that was sent last. The server may never have read it.
+    sent: Option<Sent>,
+    /// The prompt that was answered last.
+    answered: Option<Sent>,
 }
 
-/// The prompt that was sent last.
+/// A prompt that was sent.
 #[derive(Debug)]
 struct Sent {
     prompt: Arc<Prompt>,
     seed: Seed,
     model: String,
+    class: RequestClass,
     number: u64,
-    /// What it was compared with, for a further try of the same request.
-    before: Before,
 }
 
 #[derive(Debug)]
@@ -102,6 +104,8 @@ pub(crate) struct Asked<'k> {
 pub(crate) struct Recalled {
     pub(crate) spoken: Arc<Spoken>,
     pub(crate) tools: Arc<ToolList>,
+    /// The tools are this conversation's, and not those of another one of its kind.
+    pub(crate) tools_are_own: bool,
     pub(crate) pins: Arc<Pins>,
 }
 
@@ -110,27 +114,21 @@ pub(crate) struct Recalled {
 pub(crate) struct Leaves {
     pub(crate) prompt: Arc<Prompt>,
     pub(crate) seed: Seed,
-    pub(crate) tools: Option<ToolList>,
+    pub(crate) tools: Arc<ToolList>,
     pub(crate) pins: Option<Pins>,
 }
 
 /// What a prompt is compared with.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Before {
-    /// The prompt before it in its conversation, and the model that it went to.
+    /// The prompt before it in its conversation that was answered, and the model that it went to.
     pub(crate) own: Option<(Arc<Prompt>, String)>,
+    /// That one made a summary of the dialogue.
+    pub(crate) was_compaction: bool,
     /// The prompt that the model was sent last in another conversation of this kind.
     pub(crate) model_last: Option<Arc<Prompt>>,
     /// What other conversations asked the model in between, by class.
     pub(crate) between: Vec<Traffic>,
-}
-
-impl Before {
-    /// What it keeps alive, as if nobody else did.
-    fn bytes(&self) -> usize {
-        let own = self.own.as_ref().map_or(0, |(prompt, _)| prompt.bytes());
-        own + self.model_last.as_ref().map_or(0, |prompt| prompt.bytes())
-    }
 }
 
 fn at_least_one(count: usize) -> NonZeroUsize {
@@ -142,7 +140,6 @@ impl SessionTable {
         SessionTable {
             sessions: LruCache::new(at_least_one(MAX_SESSIONS)),
             models: LruCache::new(at_least_one(MAX_MODELS)),
-            pins: LruCache::new(at_least_one(MAX_SESSIONS)),
             reports: LruCache::new(at_least_one(MAX_REPORTED)),
             bytes: 0,
         }
@@ -151,55 +148,53 @@ impl SessionTable {
     /// What is known for a request that has come.
     pub(crate) fn recall(&mut self, asked: &Asked<'_>, now: Timestamp) -> Recalled {
         self.forget_idle(now);
-        let pins = self.pins.get(&asked.key.session).cloned().unwrap_or_default();
         let session = self.sessions.get_mut(asked.key);
-        let spoken = session.as_ref().map(|session| Arc::clone(&session.spoken)).unwrap_or_default();
-        let own = session.map(|session| Arc::clone(&session.tools)).filter(|tools| !tools.is_empty());
-        let tools = own.or_else(|| Some(Arc::clone(&self.models.get_mut(asked.model)?.kinds.get(asked.kind)?.tools)));
-        Recalled { spoken, tools: tools.unwrap_or_default(), pins }
+        let (spoken, own, pins) = match session {
+            Some(session) => (Arc::clone(&session.spoken), Arc::clone(&session.tools), Arc::clone(&session.pins)),
+            None => Default::default(),
+        };
+        if !own.is_empty() {
+            return Recalled { spoken, tools: own, tools_are_own: true, pins };
+        }
+        let of_kind = self.models.get_mut(asked.model).and_then(|model| model.kinds.get(asked.kind));
+        let tools = of_kind.map(|kind| Arc::clone(&kind.tools)).unwrap_or_default();
+        Recalled { spoken, tools, tools_are_own: false, pins }
     }
 
     /// Remembers a request that is sent; gives what its prompt is to be compared with.
     pub(crate) fn remember(&mut self, asked: &Asked<'_>, leaves: Leaves, now: Timestamp) -> Before {
         let Leaves { prompt, seed, tools, pins } = leaves;
-        if let Some(pins) = pins {
-            self.pins.put(asked.key.session.clone(), Arc::new(pins));
-        }
-        let tools = tools.map(Arc::new);
-        let before = self.before(asked, seed);
+        let before = self.before(asked);
+        let sent_before = self.sessions.peek(asked.key).and_then(|session| session.sent.as_ref());
+        let is_further_try = sent_before.is_some_and(|sent| sent.seed == seed);
         if self.models.get(asked.model).is_none() {
             self.models.put(asked.model.to_owned(), ModelMemory::default());
         }
         let mut number = 0;
         if let Some(model) = self.models.get_mut(asked.model) {
-            let mut kind = model.kinds.pop(asked.kind).unwrap_or_default();
-            if let Some(tools) = &tools {
-                kind.tools = Arc::clone(tools);
-            }
-            kind.last = asked.key.clone();
+            let kind = Kind { tools: Arc::clone(&tools), last: asked.key.clone() };
             model.kinds.put(asked.kind.to_owned(), kind);
             model.number += 1;
             number = model.number;
-            model.recent.push_back((number, asked.class, asked.key.clone()));
+            if !is_further_try {
+                model.recent.push_back((number, asked.class, asked.key.clone()));
+            }
             if model.recent.len() > MAX_RECENT {
                 model.recent.pop_front();
             }
         }
         self.change(asked.key, now, |session| {
-            if let Some(tools) = tools {
-                session.tools = tools;
+            session.tools = tools;
+            if let Some(pins) = pins {
+                session.pins = Arc::new(pins);
             }
-            let sent = Sent { prompt, seed, model: asked.model.to_owned(), number, before: before.clone() };
-            session.last = Some(sent);
+            session.sent = Some(Sent { prompt, seed, model: asked.model.to_owned(), class: asked.class, number });
         });
         before
     }
 
-    fn before(&mut self, asked: &Asked<'_>, seed: Seed) -> Before {
-        let own = self.sessions.peek(asked.key).and_then(|session| session.last.as_ref());
-        if let Some(again) = own.filter(|own| own.seed == seed) {
-            return again.before.clone();
-        }
+    fn before(&self, asked: &Asked<'_>) -> Before {
+        let own = self.sessions.peek(asked.key).and_then(|session| session.answered.as_ref());
         let model = self.models.peek(asked.model);
         let since = own.filter(|own| own.model == asked.model).map(|own| own.number);
         let mut between: Vec<Traffic> = Vec::new();
@@ -214,9 +209,10 @@ impl SessionTable {
             }
         }
         let last = model.and_then(|model| Some(&model.kinds.peek(asked.kind)?.last)).filter(|key| *key != asked.key);
-        let last = last.and_then(|key| self.sessions.peek(key)?.last.as_ref());
+        let last = last.and_then(|key| self.sessions.peek(key)?.answered.as_ref());
         Before {
             own: own.map(|own| (Arc::clone(&own.prompt), own.model.clone())),
+            was_compaction: own.is_some_and(|own| own.class == RequestClass::Compaction),
             model_last: last.map(|last| Arc::clone(&last.prompt)),
             between,
         }
@@ -240,10 +236,27 @@ impl SessionTable {
         }
     }
 
-    /// Remembers what a turn produced.
-    pub(crate) fn record(&mut self, key: &SessionKey, model: &str, turn: &TurnRecord, now: Timestamp) {
+    /// Remembers what a turn produced. False where that has been done.
+    pub(crate) fn record(
+        &mut self,
+        key: &SessionKey,
+        model: &str,
+        seed: Seed,
+        turn: &TurnRecord,
+        now: Timestamp,
+    ) -> bool {
         self.forget_idle(now);
+        let session = self.sessions.peek(key);
+        let is_sent = session.and_then(|session| session.sent.as_ref()).is_some_and(|sent| sent.seed == seed);
+        let is_done = session.and_then(|session| session.answered.as_ref()).is_some_and(|sent| sent.seed == seed);
+        if is_done && !is_sent {
+            return false;
+        }
         self.change(key, now, |session| {
+            // Another request may have been sent since: this one's prompt is not known any more.
+            if is_sent {
+                session.answered = session.sent.take();
+            }
             Arc::make_mut(&mut session.spoken).push(turn);
             if turn.exact_usage && turn.estimated_input_tokens > 0 {
                 let counted = turn.input_tokens + turn.cache_read_input_tokens;
@@ -254,12 +267,14 @@ impl SessionTable {
         });
         if let (Some(model), Some(ms)) = (self.models.get_mut(model), turn.prefill_ms)
             && turn.exact_usage
+            && turn.cache_told
             && turn.input_tokens >= MIN_MEASURED
         {
             let measured = ms as f64 / turn.input_tokens as f64;
             // Half of the old, half of the new: other work on the machine comes and goes.
             model.ms_per_token = Some(model.ms_per_token.map_or(measured, |known| (known + measured) / 2.0));
         }
+        true
     }
 
     /// How long the model takes to read a token, in milliseconds.
@@ -299,8 +314,18 @@ impl SessionTable {
             self.bytes -= old.bytes().min(self.bytes);
         }
         while self.bytes > MAX_BYTES && self.sessions.len() > 1 {
-            self.pop_oldest();
+            self.make_room(key);
         }
+    }
+
+    /// Gives up the oldest prompt, which only reports need, or else the oldest conversation.
+    fn make_room(&mut self, kept: &SessionKey) {
+        let has_prompt = |session: &Session| session.sent.is_some() || session.answered.is_some();
+        let oldest = self.sessions.iter_mut().rev().find(|(key, session)| *key != kept && has_prompt(session));
+        let Some((_, session)) = oldest else { return self.pop_oldest() };
+        let before = session.bytes();
+        (session.sent, session.answered) = (None, None);
+        self.bytes -= (before - session.bytes()).min(self.bytes);
     }
 
     fn pop_oldest(&mut self) {
@@ -325,8 +350,8 @@ const MIN_MEASURED: u64 = 256;
 
 impl Session {
     fn bytes(&self) -> usize {
-        let last = self.last.as_ref().map_or(0, |last| last.prompt.bytes() + last.before.bytes());
-        self.spoken.bytes() + self.tools.bytes() + last + size_of::<Session>()
+        let prompts: usize = [&self.sent, &self.answered].into_iter().flatten().map(|sent| sent.prompt.bytes()).sum();
+        self.spoken.bytes() + self.tools.bytes() + prompts + size_of::<Session>()
     }
 }
 
@@ -351,7 +376,7 @@ mod tests {
     fn estimates_learn_from_the_last_turn() {
         let mut table = SessionTable::new();
         assert_eq!(table.correct(&key(1), "m", 1000, Timestamp(0)), Estimate { tokens: 1000, corrected: false });
-        table.record(&key(1), "m", &turn(1500, 1000), Timestamp(0));
+        table.record(&key(1), "m", Seed(1), &turn(1500, 1000), Timestamp(0));
         assert_eq!(table.correct(&key(1), "m", 2000, Timestamp(1)), Estimate { tokens: 3000, corrected: true });
         assert_eq!(table.correct(&key(2), "m", 2000, Timestamp(1)).tokens, 2000);
         assert!(!table.correct(&key(1), "another", 2000, Timestamp(1)).corrected);
@@ -361,7 +386,7 @@ mod tests {
     fn the_table_is_bounded_in_number_and_time() {
         let mut table = SessionTable::new();
         for name in 0..MAX_SESSIONS + 10 {
-            table.record(&key(name), "m", &turn(1, 1), Timestamp(name as u64));
+            table.record(&key(name), "m", Seed(1), &turn(1, 1), Timestamp(name as u64));
         }
         assert_eq!(table.sessions.len(), MAX_SESSIONS);
         table.correct(&key(1), "m", 1, Timestamp(2 * SESSION_IDLE_MS));
@@ -374,28 +399,36 @@ mod tests {
         for name in 0..100 {
             let asked = Asked { key: &key(name), model: "m", class: RequestClass::Main, kind: "" };
             let prompt = Arc::new(Prompt::of_text(&vec![b'x'; 1 << 20]));
-            let leaves = Leaves { prompt, seed: Seed(name as u128), tools: None, pins: None };
+            let leaves = Leaves { prompt, seed: Seed(name as u128), tools: Arc::default(), pins: None };
             table.remember(&asked, leaves, Timestamp(name as u64));
         }
-        assert!(table.bytes <= MAX_BYTES && table.sessions.len() > 25, "{} {}", table.bytes, table.sessions.len());
+        assert!(table.bytes <= MAX_BYTES && table.sessions.len() == 100, "{} {}", table.bytes, table.sessions.len());
     }
 
     #[test]
     fn what_asked_in_between_is_counted() {
         let mut table = SessionTable::new();
-        let mut send = |name, class, seed| {
+        let mut send = |name, class, seed, answered| {
             let asked = Asked { key: &key(name), model: "m", class, kind: "" };
             let prompt = Arc::new(Prompt::of_text(b"x"));
-            table.remember(&asked, Leaves { prompt, seed: Seed(seed), tools: None, pins: None }, Timestamp(0))
+            let leaves = Leaves { prompt, seed: Seed(seed), tools: Arc::default(), pins: None };
+            let before = table.remember(&asked, leaves, Timestamp(0));
+            if answered {
+                assert!(table.record(&key(name), "m", Seed(seed), &turn(1, 1), Timestamp(0)));
+                assert!(!table.record(&key(name), "m", Seed(seed), &turn(1, 1), Timestamp(0)), "once");
+            }
+            before
         };
-        assert!(send(1, RequestClass::Main, 1).own.is_none());
-        send(2, RequestClass::Subagent, 2);
-        send(2, RequestClass::Subagent, 3);
-        let before = send(1, RequestClass::Main, 4);
+        assert!(send(1, RequestClass::Main, 1, true).own.is_none());
+        send(2, RequestClass::Subagent, 2, true);
+        send(2, RequestClass::Subagent, 3, true);
+        let before = send(1, RequestClass::Main, 4, false);
         assert_eq!(before.between, [Traffic { class: RequestClass::Subagent, requests: 2 }]);
         assert!(before.own.is_some() && before.model_last.is_some());
-        let again = send(1, RequestClass::Main, 4);
-        assert_eq!(again.between, before.between, "a further try is compared as the first was");
-        assert!(send(1, RequestClass::Main, 5).between.is_empty());
+        assert_eq!(send(1, RequestClass::Main, 4, false).between, before.between, "a further try");
+        assert_eq!(send(1, RequestClass::Main, 5, true).between, before.between, "the one before was not answered");
+        assert!(send(1, RequestClass::Main, 6, true).between.is_empty());
+        let other = send(2, RequestClass::Subagent, 7, true);
+        assert_eq!(other.between, [Traffic { class: RequestClass::Main, requests: 3 }], "a further try counts once");
     }
 }

@@ -4,7 +4,7 @@
 //! for a while; each of these changes everything behind it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -13,7 +13,10 @@ use serde_json::Value;
 const MAX_TOOLS: usize = 1_024;
 
 /// The most bytes of schemas that are remembered.
-const MAX_SCHEMA_BYTES: usize = 1 << 20;
+const MAX_SCHEMA_BYTES: usize = 512 << 10;
+
+/// Tools with longer names are not remembered; servers take 64 characters.
+const MAX_NAME: usize = 256;
 
 /// Tools in their order. Those that are gone for now keep their places.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +38,7 @@ impl ToolList {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.schema_bytes + self.tools.len() * 64
+        self.schema_bytes + self.tools.len() * (MAX_NAME + size_of::<Known>())
     }
 
     /// The place of each tool.
@@ -62,6 +65,14 @@ impl ToolList {
         (read(known)? == read(schema)?).then_some(known)
     }
 
+    /// The tools of these names alone: what a conversation begins with.
+    pub(crate) fn only(&self, names: &[Cow<'_, str>]) -> Self {
+        let names: HashSet<&str> = names.iter().map(AsRef::as_ref).collect();
+        let tools: Vec<Known> = self.tools.iter().filter(|known| names.contains(&*known.name)).cloned().collect();
+        let schema_bytes = tools.iter().map(|known| known.schema.len()).sum();
+        ToolList { tools, schema_bytes }
+    }
+
     /// The list after a request has offered these, names with schemas; `None` when nothing is new.
     pub(crate) fn after<'n>(&self, offered: &[(&'n str, &'n str)]) -> Option<Self> {
         let places = self.places();
@@ -73,7 +84,7 @@ impl ToolList {
             return None;
         }
         let mut list = self.clone();
-        for (name, schema) in offered {
+        for (name, schema) in offered.iter().filter(|(name, _)| name.len() <= MAX_NAME) {
             let schema = if list.schema_bytes + schema.len() > MAX_SCHEMA_BYTES { "" } else { schema };
             if let Some(known) = places.get(name).and_then(|place| list.tools.get_mut(*place)) {
                 list.schema_bytes = list.schema_bytes - known.schema.len() + schema.len();
@@ -104,6 +115,7 @@ mod tests {
         let list = list.after(&[("a", "{}"), ("c", "{}")]).unwrap();
         assert_eq!(names(&list), "b a c");
         assert_eq!(list.places()["c"], 2);
+        assert_eq!(names(&list.only(&["c".into(), "b".into(), "x".into()])), "b c");
     }
 
     #[test]
@@ -127,6 +139,8 @@ mod tests {
         let offered: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), schema.as_str())).collect();
         let list = ToolList::default().after(&offered).unwrap();
         assert_eq!(list.tools.len(), MAX_TOOLS);
+        let long = "n".repeat(MAX_NAME + 1);
+        assert!(ToolList::default().after(&[(&long, "{}")]).unwrap().is_empty());
         assert!(list.schema_bytes <= MAX_SCHEMA_BYTES);
     }
 }

@@ -50,7 +50,7 @@ impl Prompt<'_, '_> {
         messages.system(self.system);
         messages.conversation(self.conversation);
         let WrittenMessages { images, messages } = messages.end();
-        let mut marks = Marks { messages, ..Marks::default() };
+        let mut marks = Marks { messages, has_images: images.images > 0, ..Marks::default() };
         if !self.system.is_empty() {
             marks.system = Some(marks.messages.remove(0));
         }

@@ -86,11 +86,16 @@ impl Hints {
         Hints {
             class: header("x-claude-code-request-class"),
             agent_type: header("x-claude-code-agent-type"),
-            compaction: header("x-claude-code-compaction").is_some(),
-            compacted: header("x-claude-code-context-compacted").is_some(),
+            compaction: header("x-claude-code-compaction").is_some_and(|how| is_compaction(&how)),
+            compacted: header("x-claude-code-context-compacted").is_some_and(|how| is_compaction(&how)),
             betas: header("anthropic-beta"),
         }
     }
+}
+
+/// How a dialogue comes to be compacted.
+fn is_compaction(how: &str) -> bool {
+    matches!(how, "auto" | "manual" | "reactive")
 }
 
 /// The beta that Claude Code names in requests for a summary, and in no others.
@@ -99,25 +104,33 @@ const COMPACTION_BETA: &str = "fallback-credit-";
 /// Ends of the classifier's answers.
 const VERDICTS: [&str; 2] = ["</block>", "</severity>"];
 
+/// What Claude Code names in all of its requests.
+const CLAUDE_CODE_BETA: &str = "claude-code-";
+
 /// What a request is for, by the client's hints, or else by its shape.
 pub(crate) fn classify(request: &MessagesRequest<'_>, hints: &Hints, is_agent: bool) -> RequestClass {
-    if hints.compaction || hints.betas.as_deref().is_some_and(|betas| betas.contains(COMPACTION_BETA)) {
-        return RequestClass::Compaction;
-    }
+    let has_beta = |name: &str| hints.betas.as_deref().is_some_and(|betas| betas.contains(name));
+    let by_shape = || side(request, has_beta(CLAUDE_CODE_BETA));
     match hints.class.as_deref() {
+        _ if hints.compaction => RequestClass::Compaction,
         Some("main") => RequestClass::Main,
         Some("subagent") => RequestClass::Subagent,
         Some("workflow") => RequestClass::Workflow,
         Some("compaction") => RequestClass::Compaction,
-        Some("auxiliary") => side(request).unwrap_or(RequestClass::Auxiliary),
-        _ => side(request).unwrap_or(if is_agent { RequestClass::Subagent } else { RequestClass::Main }),
+        Some("auxiliary") => by_shape().unwrap_or(RequestClass::Auxiliary),
+        _ if has_beta(COMPACTION_BETA) => RequestClass::Compaction,
+        _ => by_shape().unwrap_or(if is_agent { RequestClass::Subagent } else { RequestClass::Main }),
     }
 }
 
 /// What a request on the side is for; `None` for one that could be a turn of a dialogue.
-fn side(request: &MessagesRequest<'_>) -> Option<RequestClass> {
+fn side(request: &MessagesRequest<'_>, is_claude_code: bool) -> Option<RequestClass> {
     if request.stop_sequences.iter().any(|stop| VERDICTS.iter().any(|verdict| stop.is(verdict))) {
         return Some(RequestClass::Classifier);
+    }
+    // A dialogue has answers.
+    if request.messages.iter().any(|message| message.role.is("assistant")) {
+        return None;
     }
     let is_search = |kind: &str| kind.starts_with("web_search");
     match request.tools.as_slice() {
@@ -130,9 +143,9 @@ fn side(request: &MessagesRequest<'_>) -> Option<RequestClass> {
     if request.max_tokens == Some(1) {
         return Some(RequestClass::Probe);
     }
+    // Claude Code's dialogues have tools, other programs' may be about titles.
     let asks_title = request.system.as_ref().is_some_and(|system| mentions(system, "title"));
-    let has_format = request.output_config.as_ref().is_some_and(|config| config.format.is_some());
-    (asks_title && (has_format || request.messages.len() == 1)).then_some(RequestClass::Title)
+    (is_claude_code && asks_title).then_some(RequestClass::Title)
 }
 
 /// Whether a text says a word.

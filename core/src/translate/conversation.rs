@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::content::{ContentReader, Image, Part};
+use super::volatile;
 use crate::error::{Error, Result};
 use crate::wire::anthropic::InputMessage;
 use crate::wire::blocks::Block;
@@ -90,14 +91,14 @@ impl<'a> Conversation<'a> {
         Ok(conversation)
     }
 
-    /// The texts of the user's turns before the first answer.
-    pub(super) fn leading_texts(&mut self) -> impl Iterator<Item = &mut JsonText<'a>> {
+    /// The texts that the client has put into the user's turns before the first answer.
+    pub(super) fn leading_reminders(&mut self) -> impl Iterator<Item = &mut JsonText<'a>> {
         let leading = self.turns.iter_mut().map_while(|turn| match turn {
             Turn::User(turn) => Some(turn),
             Turn::Assistant(_) => None,
         });
         leading.flat_map(|turn| &mut turn.parts).filter_map(|part| match part {
-            Part::Text(text) => Some(text),
+            Part::Text(text) => Some(text).filter(|text| text.as_escaped().starts_with(REMINDER)),
             Part::Image(_) => None,
         })
     }
@@ -236,8 +237,11 @@ impl<'a> Conversation<'a> {
 
 /// Text that the client has put beside the user's own.
 fn is_reminder(text: &JsonText<'_>) -> bool {
-    ["<system-reminder>", "<total_tokens>"].iter().any(|start| text.as_escaped().starts_with(start))
+    text.as_escaped().starts_with(REMINDER) || volatile::is_only_countdown(text)
 }
+
+/// How text begins that is the client's, or the system's, in a message of the user.
+const REMINDER: &str = "<system-reminder>";
 
 impl AssistantTurn<'_> {
     fn says_nothing(&self, keeps_thinking: bool) -> bool {

@@ -13,7 +13,7 @@ use crate::wire::blocks::{Block, Content};
 /// Characters of a name that count.
 const MAX_NAME: usize = 128;
 
-/// Bytes of the first message by which a conversation without a name is known.
+/// Bytes of system prompt and first message by which a conversation without a name is known.
 const LEADING: usize = 4 << 10;
 
 /// The conversation of a request: what the headers say, or the metadata, or else how the dialogue begins. What
@@ -30,9 +30,9 @@ pub(super) fn conversation(request: &MessagesRequest<'_>, named: &SessionKey, cl
     SessionKey { session, agent }
 }
 
-/// Names are kept for long; ids and kinds of agents are short.
+/// Names are kept for long, and shown on terminals; ids and kinds of agents are short and plain.
 fn bounded(name: &str) -> String {
-    name.chars().take(MAX_NAME).collect()
+    name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect()
 }
 
 /// Agents of a kind have the same tools.
@@ -54,26 +54,38 @@ fn of_metadata(request: &MessagesRequest<'_>) -> Option<String> {
     (!session.is_empty()).then(|| session.to_owned())
 }
 
-/// A name made of the first message, which stays the same while the dialogue grows.
+/// What names begin with that are made up here.
+const UNNAMED: &str = "unnamed-";
+
+/// Whether the client has named a conversation. Others may be two that begin alike.
+pub(super) fn is_named(session: &str) -> bool {
+    !session.starts_with(UNNAMED)
+}
+
+/// A name made of system prompt and first message, which stay the same while the dialogue grows.
 fn beginning(request: &MessagesRequest<'_>) -> String {
     let mut hasher = DefaultHasher::new();
-    let mut room = LEADING;
-    let mut add = |text: &JsonText<'_>| {
-        let bytes = text.as_escaped().as_bytes();
-        let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        room -= taken.len();
-        taken.hash(&mut hasher);
-    };
-    match request.messages.first().map(|message| &message.content) {
-        Some(Content::Text(text)) => add(text),
-        Some(Content::Blocks(blocks)) => blocks.iter().for_each(|block| {
-            if let Block::Text(text) = block {
-                add(text);
-            }
-        }),
-        None => {}
+    let first = request.messages.first().map(|message| &message.content);
+    for content in [request.system.as_ref(), first].into_iter().flatten() {
+        let mut room = LEADING;
+        let mut add = |text: &JsonText<'_>| {
+            let bytes = text.as_escaped().as_bytes();
+            // Its length tells long texts apart that begin alike.
+            bytes.len().hash(&mut hasher);
+            let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+            room -= taken.len();
+            taken.hash(&mut hasher);
+        };
+        match content {
+            Content::Text(text) => add(text),
+            Content::Blocks(blocks) => blocks.iter().for_each(|block| {
+                if let Block::Text(text) = block {
+                    add(text);
+                }
+            }),
+        }
     }
-    format!("unnamed-{:016x}", hasher.finish())
+    format!("{UNNAMED}{:016x}", hasher.finish())
 }
 
 #[cfg(test)]
@@ -100,6 +112,8 @@ mod tests {
         assert_eq!(unnamed, key(&body(r#","metadata":{"user_id":"me"}"#), "", RequestClass::Main).session);
         let grown = r#"{"messages":[{"role":"user","content":[{"type":"text","text":"Hi"}]},{"role":"assistant","content":"Ho"}]}"#;
         assert_eq!(unnamed, key(grown, "", RequestClass::Main).session);
+        assert_ne!(unnamed, key(&body(r#","system":"Be good.""#), "", RequestClass::Main).session);
+        assert_eq!(key(&body(""), "a\u{1b}[2Jb", RequestClass::Main).session, "a[2Jb");
         assert_ne!(unnamed, key(r#"{"messages":[{"role":"user","content":"He"}]}"#, "", RequestClass::Main).session);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Number, Value};
 
 use super::conversation::{AssistantTurn, Conversation, Turn};
 use crate::session::{Spoken, SpokenTurn};
@@ -15,6 +15,8 @@ pub(super) struct Replay<'s> {
     pub(super) thinking: bool,
     /// Text before calls may be blank.
     pub(super) blank_text: bool,
+    /// The client has named the conversation: words of another one cannot get in.
+    pub(super) is_named: bool,
 }
 
 impl Replay<'_> {
@@ -35,6 +37,7 @@ impl Replay<'_> {
     fn turn(&self, turn: &mut AssistantTurn<'_>, last: Option<u64>) -> Option<u64> {
         let (number, said) = match turn.calls.first() {
             Some(call) => self.spoken.with_call(&call.id.decode())?,
+            None if !self.is_named => return None,
             None => self.spoken.with_text(&turn.text, last)?,
         };
         for call in &mut turn.calls {
@@ -62,25 +65,36 @@ impl Replay<'_> {
     }
 }
 
-/// Whether the client's arguments are the model's own, put in order: keys may be turned and added, values
-/// may have become of the right type, blanks at the ends of lines may be gone. Anything else was changed by
-/// somebody, and the model must know it.
+/// Whether the client's arguments are the model's own, put in order: keys may stand elsewhere, and be added if they
+/// say nothing, values may have become of the right type, blanks at the ends of lines may be gone. Anything else was
+/// changed by somebody, and the model must know it.
 fn is_echo(written: &str, echo: &str) -> bool {
     let Ok(Value::Object(written)) = serde_json::from_str(written) else { return false };
     let Ok(Value::Object(echo)) = serde_json::from_str::<Value>(echo) else { return false };
+    is_same_object(&written, &echo)
+}
+
+fn is_same_object(written: &Map<String, Value>, echo: &Map<String, Value>) -> bool {
+    let says_nothing = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
     written.iter().all(|(key, value)| echo.get(key).is_some_and(|echoed| is_same(value, echoed)))
+        && echo.iter().all(|(key, value)| written.contains_key(key) || says_nothing(value))
 }
 
 fn is_same(written: &Value, echoed: &Value) -> bool {
     match (written, echoed) {
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b)),
-        (Value::Object(a), Value::Object(b)) => a.iter().all(|(key, a)| b.get(key).is_some_and(|b| is_same(a, b))),
+        (Value::Object(a), Value::Object(b)) => is_same_object(a, b),
         (Value::String(a), Value::String(b)) => a == b || without_ends(a).eq(without_ends(b)),
         // "5000" for 5000, "false" for false, a list or an object as text.
         (Value::String(a), other) => serde_json::from_str::<Value>(a.trim()).is_ok_and(|a| a == *other),
-        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Number(a), Value::Number(b)) => a == b || is_same_fraction(a, b),
         (a, b) => a == b,
     }
+}
+
+/// 2 for 2.0; whole numbers that only look equal as fractions are not.
+fn is_same_fraction(a: &Number, b: &Number) -> bool {
+    (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64()
 }
 
 /// The lines of a text without the blanks at their ends.
@@ -107,6 +121,9 @@ mod tests {
         for (written, echo) in [
             (r#"{"command":"ls"}"#, r#"{"command":"ls -l"}"#),
             (r#"{"a":1,"b":2}"#, r#"{"a":1}"#),
+            (r#"{"a":1}"#, r#"{"a":1,"dangerous":true}"#),
+            (r#"{"a":1}"#, r#"{"a":1,"cwd":"/"}"#),
+            (r#"{"a":9007199254740993}"#, r#"{"a":9007199254740992}"#),
             (r#"{"a":[1]}"#, r#"{"a":[1,2]}"#),
             (r#"{"content":"  a"}"#, r#"{"content":"a"}"#),
             (r#"{"a":1"#, r#"{"__unparsedToolInput":{"raw":"{\"a\":1"}}"#),

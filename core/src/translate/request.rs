@@ -155,7 +155,7 @@ impl Translator {
 
     /// A model's name in the table of conversations: another server's of the same name is another model.
     fn known_as(&self, model: &str) -> String {
-        format!("{}/{model}", self.spec.name)
+        format!("{}/{}", self.spec.name, model.replace(char::is_control, ""))
     }
 
     /// The backend it translates for.
@@ -218,7 +218,10 @@ impl Translator {
         let mut system = system_texts(request.system.take(), &mut reader);
         let mut conversation = Conversation::read(std::mem::take(&mut request.messages), &mut reader)?;
         let mut pinning = Pinning::new(&self.options.pin_lines, &recalled.pins);
-        for text in system.iter_mut().chain(conversation.leading_texts()) {
+        for text in system.iter_mut().chain(conversation.leading_reminders()) {
+            if class.is_side() {
+                break;
+            }
             if let Some(pinned) = pinning.apply(text) {
                 *text = pinned;
             }
@@ -227,6 +230,7 @@ impl Translator {
             spoken: &recalled.spoken,
             thinking: quirks.thinking_history != ThinkingHistory::Drop,
             blank_text: self.options.dialect == Dialect::Chat,
+            is_named: identity::is_named(&session.session),
         };
         replay.apply(&mut conversation);
         if self.options.dialect == Dialect::Messages {
@@ -237,7 +241,7 @@ impl Translator {
         if self.options.tools == Some(false) {
             offered.leave_out(&mut notes);
         }
-        let tools = offered.arrange(&recalled.tools);
+        let tools = offered.arrange(&recalled.tools, recalled.tools_are_own);
         let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
         let mut out = Vec::with_capacity(meta.size_hint);
@@ -304,8 +308,11 @@ impl Translator {
         turn.stop_reason?;
         let mut sessions = lock(&self.sessions);
         let model = self.known_as(&context.backend_model);
-        sessions.record(&context.session, &model, turn, now);
-        let mut report = PrefixReport::clone(context.report.as_ref()?);
+        let report = context.report.as_ref()?;
+        if !sessions.record(&context.session, &model, context.seed, turn, now) {
+            return None;
+        }
+        let mut report = PrefixReport::clone(report);
         report.complete(turn, sessions.ms_per_token(&model));
         sessions.report(report.clone());
         Some(report)
@@ -398,7 +405,9 @@ fn system_texts<'a>(system: Option<Content<'a>>, reader: &mut ContentReader<'_>)
             Block::Text(text) if index == 0 && text.as_escaped().starts_with(ATTRIBUTION) => {
                 let decoded = text.decode();
                 if let Some((_, rest)) = decoded.split_once('\n').filter(|(_, rest)| !rest.trim().is_empty()) {
-                    texts.push(JsonText::from_plain(rest.trim_start_matches('\n')));
+                    let rest = JsonText::from_plain(rest.trim_start_matches('\n'));
+                    let rest = reader.steady(Block::Text(rest));
+                    reader.parts(rest, &mut parts);
                 }
             }
             other => {

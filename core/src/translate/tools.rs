@@ -57,10 +57,10 @@ impl<'t, 'a> Offered<'t, 'a> {
     }
 
     /// Puts the tools in the order that they had before, new ones behind them; schemas that say the same keep their
-    /// bytes. Gives the list that is to be remembered, if it is a new one.
-    pub(super) fn arrange(&mut self, before: &ToolList) -> Option<ToolList> {
-        if before.begins_with(self.tools.iter().map(|(tool, _)| (tool.name.decode(), schema(tool)))) {
-            return None;
+    /// bytes. Gives the list that is to be remembered. Another conversation's list is one to begin with.
+    pub(super) fn arrange(&mut self, before: &Arc<ToolList>, is_own: bool) -> Arc<ToolList> {
+        if before.begins_with(self.tools.iter().map(|(tool, _)| (tool.name.decode(), schema(tool)))) && is_own {
+            return Arc::clone(before);
         }
         let places = before.places();
         let place = |tool: &Tool<'_>| places.get(&*tool.name.decode()).copied();
@@ -80,7 +80,8 @@ impl<'t, 'a> Offered<'t, 'a> {
             .enumerate()
             .map(|(index, (name, (tool, _)))| (name.as_ref(), self.schema(index, tool)))
             .collect();
-        before.after(&offered)
+        let begun = if is_own { Arc::clone(before) } else { Arc::new(before.only(&names)) };
+        begun.after(&offered).map_or(begun, Arc::new)
     }
 
     /// The schema that is sent of the tool at a place.

@@ -15,7 +15,7 @@ const LINE_END: &str = "\\n";
 pub(super) fn without_countdown(text: &JsonText<'_>) -> Option<JsonText<'static>> {
     let escaped = text.as_escaped();
     memchr::memmem::find(escaped.as_bytes(), OPENING.as_bytes())?;
-    let lines: Vec<&str> = escaped.split(LINE_END).collect();
+    let lines = lines(escaped);
     let kept: Vec<&str> = lines.iter().copied().filter(|line| !is_countdown(line)).collect();
     if kept.len() == lines.len() {
         return None;
@@ -25,6 +25,28 @@ pub(super) fn without_countdown(text: &JsonText<'_>) -> Option<JsonText<'static>
     // A reminder of nothing goes, too.
     let left = if JsonText::escaped(&bare).is_blank() { "" } else { &left };
     Some(JsonText::escaped(left).into_owned())
+}
+
+/// The lines of escaped text. A backslash and an `n` that the text itself has are no line end.
+fn lines(escaped: &str) -> Vec<&str> {
+    let bytes = escaped.as_bytes();
+    let (mut lines, mut start, mut at) = (Vec::new(), 0, 0);
+    while let Some(found) = memchr::memchr(b'\\', bytes.get(at..).unwrap_or_default()) {
+        let escape = at + found;
+        if bytes.get(escape + 1) == Some(&b'n') {
+            lines.push(escaped.get(start..escape).unwrap_or_default());
+            start = escape + LINE_END.len();
+        }
+        // The escaped character is no beginning of another escape.
+        at = escape + 2;
+    }
+    lines.push(escaped.get(start..).unwrap_or_default());
+    lines
+}
+
+/// Whether a text is a countdown and nothing else.
+pub(super) fn is_only_countdown(text: &JsonText<'_>) -> bool {
+    is_countdown(text.as_escaped())
 }
 
 fn is_countdown(line: &str) -> bool {
@@ -54,6 +76,9 @@ mod tests {
             gone(&format!(r"<system-reminder>\nThe skills:\n{line}\n</system-reminder>")).as_deref(),
             Some(r"<system-reminder>\nThe skills:\n</system-reminder>")
         );
+        // Backslashes of the text's own are no line ends.
+        assert_eq!(gone(&format!(r"a\\n{line}")), None);
+        assert_eq!(gone(&format!(r"a\\\n{line}\nb")).as_deref(), Some(r"a\\\nb"));
         for kept in [
             "no countdown",
             "Why is <total_tokens>5 tokens left</total_tokens> there?",

@@ -57,6 +57,7 @@ pub(super) fn push(prompt: &Prompt<'_, '_>, body: &mut Object<'_>, notes: &mut N
     let written = MessageList::new(body.key("messages"), keeps_thinking).push(prompt.conversation);
     let images = written.images;
     marks.messages = written.messages;
+    marks.has_images = images.images > 0;
     if !prompt.offered.is_empty() {
         marks.tools = tools::push(prompt.offered, body.key("tools"));
         if let Some(choice) = &request.tool_choice {

@@ -20,8 +20,13 @@ pub(crate) fn run(args: &WhyMiss) -> Result<(), Failure> {
     let running = proxies(&settings.config)?;
     let mut reports = Vec::new();
     for one in &running {
-        reports.extend(prefix_reports(&one.file, &args.session)?);
+        // One that is of another version is no reason to tell nothing of the others.
+        match prefix_reports(&one.file, &args.session) {
+            Ok(told) => reports.extend(told),
+            Err(failure) => output::note(failure),
+        }
     }
+    reports.sort_by_key(|report| json::number(report, "/at"));
     if args.output.json {
         return Ok(output::json(&reports.into())?);
     }
@@ -42,7 +47,7 @@ pub(crate) fn run(args: &WhyMiss) -> Result<(), Failure> {
 }
 
 fn is_miss(report: &Value) -> bool {
-    matches!(json::text(report, "/outcome"), "broken" | "lost")
+    json::at(report, "/is_miss") == true
 }
 
 fn describe(report: &Value) -> Result<(), Failure> {
