@@ -31,7 +31,7 @@ class Translator:
         ``backend`` is the kind of server, ``model`` its model for requests that ask for a Claude
         model, ``max_output_tokens`` the most that any answer may have. ``dialect`` is ``chat``, or
         ``messages`` to use the server's own Messages API. Lines that begin with one of ``pin_lines``
-        stay as a session saw them first.
+        stay as a conversation saw them first.
 
         Raises ``ConfigError`` for a backend or dialect that is not known.
         """

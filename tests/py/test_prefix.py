@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -86,3 +87,15 @@ def test_whole_answers_are_remembered() -> None:
     translator.response(translator.request(request, session="s").context, answer)
     request["messages"] += [{"role": "assistant", "content": "Ho."}, {"role": "user", "content": "On."}]  # type: ignore[operator]
     assert translator.request(request, session="s").dict()["messages"][1]["content"] == "\n\nHo.\n"
+
+
+def test_headers_are_any_mapping() -> None:
+    translator = Translator()
+    request = {"model": "m", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    headers = MappingProxyType({"X-Claude-Code-Session-Id": "s-1", "x-claude-code-request-class": "workflow"})
+    stream = StreamConverter(translator.request(request, headers=headers).context)
+    stream.push_chunk({"choices": [{"delta": {"content": "Ho"}, "finish_reason": "stop"}]})
+    stream.finish()
+    report = translator.record(stream)
+    assert report is not None and (report["session"], report["class"]) == ("s-1", "workflow")
+    assert translator.record(stream) is None, "once"

@@ -1,4 +1,4 @@
-//! Lines that are kept as a session saw them first, by rules of the user's.
+//! Lines that are kept as a conversation saw them first, by rules of the user's.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -72,7 +72,7 @@ pub struct Options {
     pub dialect: Dialect,
     /// Names that stand for the server's model as those of Anthropic's do: what an earlier backend's were called.
     pub stand_ins: BTreeSet<String>,
-    /// What lines begin with that are kept as a session saw them first, blanks aside: dates, and whatever else
+    /// What lines begin with that are kept as a conversation saw them first, blanks aside: dates, and whatever else
     /// changes by itself. They are looked for in the system prompt and before the first answer.
     pub pin_lines: Vec<String>,
     /// Keys that the server knows: masked where it repeats them in an error.

@@ -49,7 +49,7 @@ pub struct Config {
     /// The most tokens that any answer may have.
     #[schemars(range(min = 1))]
     pub max_output_tokens: Option<u64>,
-    /// What lines begin with that are kept as a session saw them first, e.g. `Today's date is`: they change by
+    /// What lines begin with that are kept as a conversation saw them first, e.g. `Today's date is`: they change by
     /// themselves, and cost the server its cache.
     pub pin_lines: Vec<String>,
     /// The address to listen on. Others than loopback need `inbound_token`.
