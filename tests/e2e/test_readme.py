@@ -167,6 +167,15 @@ def traces(world: World, command: str) -> None:
     assert "It works." in again.stdout.replace('"}}', "") or "message_stop" in again.stdout, again.stderr
 
 
+def why_miss(world: World, command: str) -> None:
+    process = world.serving("anyclaude")
+    try:
+        assert messages.post(f"http://127.0.0.1:{PORT}", messages.request()).text == "It works."
+        tells("1 requests, 0 of them read again")(world, command)
+    finally:
+        stop(process)
+
+
 def translates(world: World, command: str) -> None:
     (world.folder / "request.json").write_text('{"model": "claude-x", "messages": [{"role": "user", "content": "Hi"}]}')
     tells('"messages":[{"role":"user","content":"Hi"}]')(world, command)
@@ -188,6 +197,7 @@ RUN = {
     "anyclaude status": status,
     "anyclaude models": tells("mlx-lm", "  m  "),
     "anyclaude bench prefix": tells("second subagent of a kind", "goals"),
+    "anyclaude why-miss": why_miss,
     "anyclaude config show": tells("backend_url", "default"),
     "anyclaude trace list": traces,
     "anyclaude serve --backend mlx-lm --backend-url http://127.0.0.1:8080/v1": by_hand,
