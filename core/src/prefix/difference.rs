@@ -11,7 +11,10 @@ const SHOWN: usize = 80;
 const MAX_WORD: usize = 256;
 
 /// Bytes that are looked at for secrets before they are cut to what is shown: keys are shorter than what is left.
-const LOOKED_AT: usize = 512;
+const LOOKED_AT: usize = 256;
+
+/// Bytes before a word that may announce a secret, such as the name of a header.
+const ANNOUNCING: usize = 64;
 
 /// The first place where two prompts differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,7 +77,7 @@ fn excerpt(prompt: &Prompt, at: usize, mask: &dyn Fn(&str) -> String) -> String 
     };
     let end = prompt.range_of(prompt.part_at(at)).map_or(text.len(), |range| range.end.max(at));
     // What announces a secret stands before it.
-    let announced = text.get((at - word).saturating_sub(MAX_WORD)..at - word).unwrap_or_default();
+    let announced = text.get((at - word).saturating_sub(ANNOUNCING)..at - word).unwrap_or_default();
     let shown = text.get(at - word..end.min(at + LOOKED_AT)).unwrap_or_default();
     // Words end at line ends, which stand here as escapes.
     let lines = |text: &[u8]| String::from_utf8_lossy(text).replace("\\n", "\n").replace("\\t", "\t");
