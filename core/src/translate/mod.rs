@@ -10,6 +10,8 @@ mod conversation;
 pub(crate) mod demo;
 pub(crate) mod estimate;
 mod identity;
+mod learning;
+mod memory;
 mod messages;
 pub(crate) mod model;
 #[cfg(feature = "proxy")]
@@ -22,6 +24,7 @@ mod parts;
 mod replay;
 mod request;
 mod settings;
+mod system;
 mod tools;
 mod volatile;
 

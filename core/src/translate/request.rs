@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::backend_error::{RefusedParameter, redact_body};
 use super::body::{self, Written};
 use super::class::{Hints, classify};
 use super::content::{ContentReader, DocumentText, NoDocuments};
@@ -12,22 +11,20 @@ use super::conversation::Conversation;
 use super::identity;
 use super::model;
 use super::native;
-use super::notes::{Note, NoteKind, Notes};
+use super::notes::{Note, Notes};
 use super::replay::Replay;
+use super::system::system_texts;
 use super::tools::Offered;
-use crate::backend::{
-    self, BackendSpec, MaxTokensKey, Model, Quirks, ReasoningParameter, ThinkingHistory, ToolChoiceForm,
-};
+use crate::backend::{self, BackendSpec, Model, Quirks, ThinkingHistory};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::Seed;
-use crate::prefix::{self, PrefixReport, Prompt};
+use crate::prefix::Prompt;
 use crate::secret::{Secret, Secrets};
-use crate::session::{Asked, Before, Leaves, Pinning, SessionKey, SessionTable, Timestamp, TurnRecord};
+use crate::session::{Asked, Leaves, Pinning, SessionKey, SessionTable, Timestamp, TurnRecord};
 use crate::stream::convert_response;
 use crate::wire::anthropic::{MessagesRequest, RequestBody};
-use crate::wire::blocks::{Block, Content};
 use crate::wire::json::Object;
-use crate::wire::{ApiError, Dialect, ErrorType, JsonText};
+use crate::wire::{ApiError, Dialect, ErrorType};
 
 /// Translates requests for one backend, and whole answers back.
 ///
@@ -45,13 +42,13 @@ use crate::wire::{ApiError, Dialect, ErrorType, JsonText};
 /// ```
 #[derive(Debug)]
 pub struct Translator {
-    spec: BackendSpec,
-    options: Options,
-    secrets: Secrets,
+    pub(super) spec: BackendSpec,
+    pub(super) options: Options,
+    pub(super) secrets: Secrets,
     /// The spec's quirks, and what the server has refused since.
-    quirks: Mutex<Quirks>,
+    pub(super) quirks: Mutex<Quirks>,
     /// Shared with the translators for other backends that the same client has talked to.
-    sessions: Arc<Mutex<SessionTable>>,
+    pub(super) sessions: Arc<Mutex<SessionTable>>,
 }
 
 /// What users set about translation.
@@ -145,16 +142,8 @@ impl Translator {
         Translator { quirks: Mutex::new(quirks), spec, options, secrets, sessions }
     }
 
-    /// A translator that remembers what `other` does, and from now on shares it: for a client that goes from one
-    /// backend to another, and may come back.
-    #[must_use]
-    pub fn with_memory_of(mut self, other: &Translator) -> Self {
-        self.sessions = Arc::clone(&other.sessions);
-        self
-    }
-
     /// A model's name in the table of conversations: another server's of the same name is another model.
-    fn known_as(&self, model: &str) -> String {
+    pub(super) fn known_as(&self, model: &str) -> String {
         format!("{}/{}", self.spec.name, model.replace(char::is_control, ""))
     }
 
@@ -301,90 +290,10 @@ impl Translator {
     pub fn response_json(&self, context: &RequestContext, body: &[u8]) -> Result<(Vec<u8>, TurnRecord)> {
         convert_response(context, body)
     }
-
-    /// Remembers what a turn produced; gives its request's [`PrefixReport`], complete with the server's figures.
-    /// `None` for a turn that broke, or whose request was not to be remembered.
-    pub fn record(&self, context: &RequestContext, turn: &TurnRecord, now: Timestamp) -> Option<PrefixReport> {
-        turn.stop_reason?;
-        let mut sessions = lock(&self.sessions);
-        let model = self.known_as(&context.backend_model);
-        let report = context.report.as_ref()?;
-        if !sessions.record(&context.session, &model, context.seed, turn, now) {
-            return None;
-        }
-        let mut report = PrefixReport::clone(report);
-        report.complete(turn, sessions.ms_per_token(&model));
-        sessions.report(report.clone());
-        Some(report)
-    }
-
-    /// The last reports of the sessions whose id begins so, the oldest first: of all of them for an empty id. At most
-    /// 50 are kept of a session.
-    pub fn prefix_reports(&self, session: &str) -> Vec<PrefixReport> {
-        lock(&self.sessions).reports(session)
-    }
-
-    /// The report as far as it can be told before the answer.
-    fn report(
-        &self,
-        by: &Asked<'_>,
-        meta: &RequestMeta<'_>,
-        prompt: &Prompt,
-        before: &Before,
-        estimated_tokens: u64,
-    ) -> PrefixReport {
-        let per_byte = estimated_tokens as f64 / (prompt.text().len() as f64).max(1.0);
-        let asked = prefix::Asked {
-            request_id: meta.seed.request_id(),
-            at: meta.now,
-            key: by.key,
-            class: by.class,
-            model: by.model,
-            compacted: meta.hints.compacted,
-            tokens: &|bytes| (bytes as f64 * per_byte).round() as u64,
-            mask: &|text| redact_body(&self.secrets.mask(text)),
-        };
-        prefix::draft(asked, prompt, before)
-    }
-
-    /// Forgets what the server has refused.
-    pub fn forget(&self) {
-        *lock(&self.quirks) = starting_quirks(&self.spec, self.options.dialect);
-    }
-
-    /// Learns that the server refuses a parameter; true when the next translation will differ.
-    pub fn learn(&self, refused: RefusedParameter) -> bool {
-        let mut quirks = lock(&self.quirks);
-        let before = *quirks;
-        match refused {
-            RefusedParameter::ReasoningEffort | RefusedParameter::ChatTemplateKwargs => {
-                quirks.reasoning = ReasoningParameter::None;
-            }
-            RefusedParameter::StreamOptions => quirks.stream_usage = false,
-            RefusedParameter::ParallelToolCalls => quirks.parallel_tool_calls = false,
-            RefusedParameter::ToolChoice => {
-                // Servers that take no object mostly take the words.
-                quirks.tool_choice = match quirks.tool_choice {
-                    ToolChoiceForm::Reference if self.options.dialect == Dialect::Chat => ToolChoiceForm::Words,
-                    _ => ToolChoiceForm::None,
-                };
-            }
-            RefusedParameter::ResponseFormat => quirks.response_format = false,
-            RefusedParameter::Temperature => quirks.temperature = false,
-            RefusedParameter::TopP => quirks.top_p = false,
-            RefusedParameter::TopK => quirks.top_k = false,
-            RefusedParameter::Stop => quirks.max_stop = 0,
-            RefusedParameter::MaxTokens => quirks.max_tokens = MaxTokensKey::MaxCompletionTokens,
-            RefusedParameter::MaxCompletionTokens => quirks.max_tokens = MaxTokensKey::MaxTokens,
-            // What a model cannot take is known of that model, not of the server: see `RequestMeta::models`.
-            RefusedParameter::Images | RefusedParameter::Tools | RefusedParameter::ToolSchema => {}
-        }
-        *quirks != before
-    }
 }
 
 /// What a server takes until it refuses.
-fn starting_quirks(spec: &BackendSpec, dialect: Dialect) -> Quirks {
+pub(super) fn starting_quirks(spec: &BackendSpec, dialect: Dialect) -> Quirks {
     match dialect {
         Dialect::Chat => spec.quirks,
         Dialect::Messages => native::quirks(spec.quirks),
@@ -393,37 +302,6 @@ fn starting_quirks(spec: &BackendSpec, dialect: Dialect) -> Quirks {
 
 /// The longest model name that is taken, in bytes; it is repeated in every answer and log line.
 const MAX_MODEL_NAME: usize = 512;
-
-/// The system prompt without Claude Code's attribution line, which differs between sessions and would
-/// be the first text of every prompt: no cache of a server could ever match.
-fn system_texts<'a>(system: Option<Content<'a>>, reader: &mut ContentReader<'_>) -> Vec<JsonText<'a>> {
-    const ATTRIBUTION: &str = "x-anthropic-billing-header:";
-    let mut texts = Vec::new();
-    for (index, block) in system.map(Content::into_blocks).unwrap_or_default().into_iter().enumerate() {
-        let mut parts = Vec::new();
-        match block {
-            Block::Text(text) if index == 0 && text.as_escaped().starts_with(ATTRIBUTION) => {
-                let decoded = text.decode();
-                if let Some((_, rest)) = decoded.split_once('\n').filter(|(_, rest)| !rest.trim().is_empty()) {
-                    let rest = JsonText::from_plain(rest.trim_start_matches('\n'));
-                    let rest = reader.steady(Block::Text(rest));
-                    reader.parts(rest, &mut parts);
-                }
-            }
-            other => {
-                let other = reader.steady(other);
-                reader.parts(other, &mut parts);
-            }
-        }
-        let count = parts.len();
-        let before = texts.len();
-        texts.extend(parts.into_iter().filter_map(super::content::Part::into_text));
-        if texts.len() - before < count {
-            reader.notes.add(NoteKind::Dropped, "image in system", "system messages hold text only");
-        }
-    }
-    texts
-}
 
 /// The Python SDK's tool runner keeps the dialogue on Anthropic's servers unless it is told that this
 /// is not to be had; ignored, it would send lone tool results for ever.
@@ -442,6 +320,6 @@ fn refuse_thread(request: &MessagesRequest<'_>) -> Result<()> {
 }
 
 /// A lock whose data is sound even if a holder panicked: every update is a single assignment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
