@@ -107,11 +107,9 @@ impl Pairs {
         out.arguments(&value.to_string());
     }
 
-    /// A value that is JSON by itself.
-    pub(super) fn json(&mut self, key: &str, value: Value, out: &mut Out<'_>) {
-        let opening = if std::mem::replace(&mut self.has_any, true) { "," } else { "{" };
-        let value = self.properties.types(key).fit(value);
-        out.arguments(&format!("{opening}{}:{value}", Value::from(key)));
+    /// Whether there was no key yet.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.has_any
     }
 
     /// The object is complete.

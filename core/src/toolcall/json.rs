@@ -6,7 +6,7 @@
 use super::lead::{Lead, lead};
 
 /// The deepest nesting that is read. Arguments are rarely deeper than five.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 100;
 
 /// What a value begins as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,11 @@ pub(super) struct Dialect {
     pub(super) raw_quote: Option<&'static str>,
 }
 
+impl Dialect {
+    /// JSON's own quotes, and Python's.
+    pub(super) const PLAIN: Self = Dialect { raw_quote: None };
+}
+
 /// One value, read as it comes.
 #[derive(Debug)]
 pub(super) struct Json {
@@ -66,8 +71,13 @@ enum State {
     Colon,
     /// A comma, or the end of the container.
     Comma,
-    Quoted { quote: Quote, is_key: bool },
-    Bare { is_key: bool },
+    Quoted {
+        quote: Quote,
+        is_key: bool,
+    },
+    Bare {
+        is_key: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +101,11 @@ impl Json {
         Json { dialect, open: Vec::new(), state: State::Value, word: String::new(), is_done: false, is_broken: false }
     }
 
+    /// Whether anything of the value has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.state != State::Value || !self.open.is_empty()
+    }
+
     /// Whether it ended because of something that is no JSON.
     pub(super) fn is_broken(&self) -> bool {
         self.is_broken
@@ -102,8 +117,9 @@ impl Json {
         while !self.is_done && !self.is_broken {
             let rest = input.get(at..).unwrap_or_default();
             let Some(first) = rest.chars().next() else { break };
+            let before = self.state;
             let step = self.step(rest, first, end, sink);
-            if step == 0 {
+            if step == 0 && self.state == before {
                 break;
             }
             at += step;
@@ -146,7 +162,7 @@ impl Json {
     fn step(&mut self, rest: &str, first: char, end: bool, sink: &mut dyn JsonSink) -> usize {
         match self.state {
             State::Quoted { quote, is_key } => return self.quoted(rest, quote, is_key, end, sink),
-            State::Bare { is_key } => return self.bare(rest, first, is_key, sink),
+            State::Bare { is_key } => return self.bare(rest, is_key, sink),
             _ if first.is_whitespace() => return first.len_utf8(),
             _ => {}
         }
@@ -183,7 +199,7 @@ impl Json {
             (State::Value | State::Key, c) if c.is_alphanumeric() || matches!(c, '-' | '+' | '_' | '.') => {
                 let is_key = self.state == State::Key;
                 self.state = State::Bare { is_key };
-                self.bare(rest, first, is_key, sink)
+                self.bare(rest, is_key, sink)
             }
             _ => self.broken(),
         }
@@ -251,58 +267,54 @@ impl Json {
 
     /// Text inside of quotes; escapes stay whole.
     fn quoted(&mut self, rest: &str, quote: Quote, is_key: bool, end: bool, sink: &mut dyn JsonSink) -> usize {
-        let mut chars = rest.char_indices().peekable();
-        let mut taken = 0;
-        while let Some((at, c)) = chars.next() {
-            match (quote, c) {
-                (Quote::Raw, _) => match self.raw_quote_at(rest.get(at..).unwrap_or_default()) {
-                    Lead::Full(length) => {
-                        self.string_ended(is_key, sink);
-                        return at + length;
-                    }
-                    Lead::Partial if !end => {
-                        taken = at;
-                        break;
-                    }
-                    _ => push_escaped(&mut self.word, c),
-                },
-                (Quote::Double, '"') | (Quote::Single, '\'') => {
+        let mut at = 0;
+        loop {
+            let here = rest.get(at..).unwrap_or_default();
+            let plain = here.find(|c: char| self.stops(quote, c)).unwrap_or(here.len());
+            self.word.push_str(here.get(..plain).unwrap_or_default());
+            at += plain;
+            let here = here.get(plain..).unwrap_or_default();
+            let Some(c) = here.chars().next() else { break };
+            let closed = match quote {
+                Quote::Raw => self.raw_quote_at(here),
+                Quote::Double if c == '"' => Lead::Full(1),
+                Quote::Single if c == '\'' => Lead::Full(1),
+                _ => Lead::No,
+            };
+            match closed {
+                Lead::Full(length) => {
                     self.string_ended(is_key, sink);
-                    return at + 1;
+                    return at + length;
                 }
-                (_, '\\') => {
-                    let Some((_, escaped)) = chars.next() else {
-                        if end {
-                            self.word.push_str("\\\\");
-                            taken = rest.len();
-                        } else {
-                            taken = at;
-                        }
-                        break;
-                    };
-                    if escaped == 'u' {
-                        let digits: String = rest.get(at + 2..).unwrap_or_default().chars().take(4).collect();
-                        let is_hex = digits.chars().all(|c| c.is_ascii_hexdigit());
-                        if digits.len() < 4 && is_hex && !end && at + 2 + digits.len() == rest.len() {
-                            taken = at;
-                            break;
-                        }
-                        self.word.push_str(if digits.len() == 4 && is_hex { "\\u" } else { "\\\\u" });
-                    } else {
-                        push_escape(&mut self.word, escaped);
+                Lead::Partial if !end => break,
+                _ if c == '\\' && quote != Quote::Raw => match escape(here, end) {
+                    Some((length, text)) => {
+                        self.word.push_str(&text);
+                        at += length;
                     }
+                    None => break,
+                },
+                _ => {
+                    push_escaped(&mut self.word, c);
+                    at += c.len_utf8();
                 }
-                (_, c) => push_escaped(&mut self.word, c),
-            }
-            taken = at + c.len_utf8();
-            if c == '\\' {
-                taken = chars.peek().map_or(rest.len(), |(next, _)| *next);
             }
         }
         if !is_key {
             self.flush_string(sink);
         }
-        taken
+        at
+    }
+
+    /// Whether a character in a string is more than itself.
+    fn stops(&self, quote: Quote, c: char) -> bool {
+        c < ' '
+            || matches!(c, '"' | '\\')
+            || match quote {
+                Quote::Double => false,
+                Quote::Single => c == '\'',
+                Quote::Raw => self.dialect.raw_quote.is_some_and(|quote| quote.starts_with(c)),
+            }
     }
 
     fn flush_string(&mut self, sink: &mut dyn JsonSink) {
@@ -332,21 +344,19 @@ impl Json {
         self.state = State::Colon;
     }
 
-    /// A word without quotes: a key, a number, a literal.
-    fn bare(&mut self, rest: &str, _first: char, is_key: bool, sink: &mut dyn JsonSink) -> usize {
+    /// A word without quotes: a key, a number, a literal. What ends it is read next.
+    fn bare(&mut self, rest: &str, is_key: bool, sink: &mut dyn JsonSink) -> usize {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '+' | '_' | '.' | '$');
         let length = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
         self.word.push_str(rest.get(..length).unwrap_or_default());
-        if length == rest.len() {
-            return length;
+        if length < rest.len() {
+            if is_key {
+                self.key_ended(sink);
+            } else {
+                self.bare_ended(sink);
+            }
         }
-        if is_key {
-            self.key_ended(sink);
-        } else {
-            self.bare_ended(sink);
-        }
-        // At least something was taken, or the next step sees another state.
-        if length == 0 { self.step(rest, rest.chars().next().unwrap_or(' '), false, sink) } else { length }
+        length
     }
 
     fn bare_ended(&mut self, sink: &mut dyn JsonSink) {
@@ -377,18 +387,53 @@ pub(super) fn push_escaped(out: &mut String, c: char) {
     }
 }
 
-/// What stood behind a backslash: an escape that JSON knows, or one that only Python does, or a backslash too few.
-fn push_escape(out: &mut String, escaped: char) {
+/// An escape as JSON knows it, and how long it was in the text: Python's own ones, half characters and backslashes
+/// that should have been two are mended. `None` while it has not all come.
+fn escape(text: &str, end: bool) -> Option<(usize, String)> {
+    let mut chars = text.chars().skip(1);
+    let Some(escaped) = chars.next() else {
+        // The text ended in the middle of an escape, which says nothing.
+        return end.then(|| (1, String::new()));
+    };
     match escaped {
-        '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' => {
-            out.push('\\');
-            out.push(escaped);
-        }
-        '\'' => out.push('\''),
-        '\n' => {}
+        '"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' => Some((2, format!("\\{escaped}"))),
+        '\'' => Some((2, "'".to_owned())),
+        '\n' => Some((2, String::new())),
+        'u' => unicode(text, end),
         other => {
-            out.push_str("\\\\");
-            push_escaped(out, other);
+            let mut mended = "\\\\".to_owned();
+            push_escaped(&mut mended, other);
+            Some((1 + other.len_utf8(), mended))
         }
+    }
+}
+
+/// An escape `\uXXXX`, or the two of them that are one character.
+fn unicode(text: &str, end: bool) -> Option<(usize, String)> {
+    let unit = |from: usize| {
+        let digits = text.get(from..from + 4).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        digits.and_then(|digits| u16::from_str_radix(digits, 16).ok())
+    };
+    let is_cut = |from: usize| {
+        let rest = text.get(from..).unwrap_or_default();
+        rest.len() < 4 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()) && !end
+    };
+    let Some(first) = unit(2) else {
+        return if is_cut(2) { None } else { Some((2, "\\\\u".to_owned())) };
+    };
+    if !(0xD800..0xE000).contains(&first) {
+        return Some((6, text.get(..6).unwrap_or_default().to_owned()));
+    }
+    let lone = Some((6, "\\ufffd".to_owned()));
+    if first >= 0xDC00 {
+        return lone;
+    }
+    match lead(text.get(6..).unwrap_or_default(), "\\u") {
+        Lead::Full(_) if is_cut(8) => None,
+        Lead::Full(_) if unit(8).is_some_and(|second| (0xDC00..0xE000).contains(&second)) => {
+            Some((12, text.get(..12).unwrap_or_default().to_owned()))
+        }
+        Lead::Partial if !end => None,
+        _ => lone,
     }
 }

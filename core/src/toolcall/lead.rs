@@ -1,4 +1,7 @@
-//! Whether text begins with a marker, as far as it has come.
+//! Looking for markers in text that has not all come.
+
+/// White space that may stand between a marker and what makes it one; behind more it is only a mention.
+pub(super) const MAX_BLANK: usize = 1024;
 
 /// How a text begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,38 +25,67 @@ pub(super) fn lead(text: &str, marker: &str) -> Lead {
     }
 }
 
-/// The first of these markers with which `text` begins. `Partial` where one may still come.
-pub(super) fn lead_any(text: &str, markers: &[&str]) -> Lead {
+/// The longest of these markers with which `text` begins. `Partial` where a longer one may still come.
+pub(super) fn lead_any(text: &str, markers: &[&str], end: bool) -> Lead {
     let mut found = Lead::No;
     for marker in markers {
         match lead(text, marker) {
-            Lead::Full(length) => return Lead::Full(length),
-            Lead::Partial => found = Lead::Partial,
-            Lead::No => {}
+            Lead::Partial if !end => return Lead::Partial,
+            Lead::Full(length) if !matches!(found, Lead::Full(longest) if longest >= length) => {
+                found = Lead::Full(length)
+            }
+            _ => {}
         }
     }
     found
 }
 
-/// Bytes of white space at the start.
-pub(super) fn space(text: &str) -> usize {
-    text.len() - text.trim_start().len()
+/// White space at the front, and what is behind it. `None` while more white space may come.
+pub(super) fn after_blank(text: &str, end: bool) -> Option<(usize, &str)> {
+    let behind = text.trim_start();
+    let blank = text.len() - behind.len();
+    if behind.is_empty() && !end && blank <= MAX_BLANK { None } else { Some((blank, behind)) }
 }
 
-/// How much of the end of `text` could be the beginning of one of these markers.
-pub(super) fn held<'m>(text: &str, markers: impl Iterator<Item = &'m str>) -> usize {
-    let mut most = 0;
+/// Where a marker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The first one: where, and which of them.
+    At(usize, usize),
+    /// None is there. One may have begun here; with nothing to wait for, this is the end of the text.
+    Hold(usize),
+}
+
+/// The first marker in `text`: where two begin at one place, the one that is listed first.
+pub(super) fn scan(text: &str, markers: &[&str], end: bool) -> Found {
+    let bytes = text.as_bytes();
+    let mut firsts = [false; 256];
     for marker in markers {
-        let longest = marker.len().saturating_sub(1).min(text.len());
-        for length in (most + 1..=longest).rev() {
-            let Some(tail) = text.get(text.len() - length..) else { continue };
-            if marker.starts_with(tail) {
-                most = length;
-                break;
-            }
+        if let Some(slot) = marker.bytes().next().and_then(|first| firsts.get_mut(usize::from(first))) {
+            *slot = true;
         }
     }
-    most
+    let mut from = 0;
+    while let Some(skipped) =
+        bytes.get(from..).and_then(|rest| rest.iter().position(|byte| firsts.get(usize::from(*byte)) == Some(&true)))
+    {
+        let at = from + skipped;
+        let rest = text.get(at..).unwrap_or_default();
+        for (index, marker) in markers.iter().enumerate().filter(|(_, marker)| !marker.is_empty()) {
+            match lead(rest, marker) {
+                Lead::Full(_) => return Found::At(at, index),
+                Lead::Partial if !end => return Found::Hold(at),
+                _ => {}
+            }
+        }
+        from = at + 1;
+    }
+    Found::Hold(text.len())
+}
+
+/// Whether a character may stand in a tool's name.
+pub(super) fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '/' | '-')
 }
 
 #[cfg(test)]
@@ -63,9 +95,17 @@ mod tests {
     #[test]
     fn only_beginnings_of_markers_are_held() {
         let markers = ["<tool_call>", "[TOOL_CALLS]", "</think>"];
-        let held = |text| held(text, markers.into_iter());
-        assert_eq!((held("a <tool"), held("a <"), held("a [TOOL_CALLS"), held("a <x"), held("")), (5, 1, 11, 0, 0));
-        assert_eq!(held("é<"), 1);
-        assert_eq!((lead("<to", "<tool>"), lead("<tool>x", "<tool>"), lead("", "x")), (Lead::Partial, Lead::Full(6), Lead::Partial));
+        let hold = |text| scan(text, &markers, false);
+        assert_eq!((hold("a <tool"), hold("a <x"), hold("")), (Found::Hold(2), Found::Hold(4), Found::Hold(0)));
+        assert_eq!((hold("é<"), hold("a</think>")), (Found::Hold(2), Found::At(1, 2)));
+        assert_eq!(scan("a <tool", &markers, true), Found::Hold(7));
+        assert_eq!((lead("<to", "<tool>"), lead("<tool>x", "<tool>")), (Lead::Partial, Lead::Full(6)));
+    }
+
+    #[test]
+    fn white_space_is_waited_for_only_so_long() {
+        assert_eq!((after_blank("  x", false), after_blank("  ", false)), (Some((2, "x")), None));
+        assert_eq!(after_blank("  ", true), Some((2, "")));
+        assert!(after_blank(&" ".repeat(MAX_BLANK + 1), false).is_some());
     }
 }

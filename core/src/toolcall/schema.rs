@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::json::Kind;
 use super::literal;
@@ -38,11 +38,6 @@ impl Properties {
     /// The types of a property; none for one that is not declared.
     pub(super) fn types(&self, name: &str) -> Types {
         self.0.get(name).copied().unwrap_or_default()
-    }
-
-    /// How many of these names are properties of the tool.
-    pub(super) fn knows(&self, name: &str) -> bool {
-        self.0.contains_key(name)
     }
 }
 
@@ -184,7 +179,9 @@ impl Types {
         }
         if self.object || self.array {
             let read = serde_json::from_str::<Value>(bare).ok().or_else(|| literal::container(bare));
-            if let Some(value) = read.filter(|value| (self.object && value.is_object()) || (self.array && value.is_array())) {
+            if let Some(value) =
+                read.filter(|value| (self.object && value.is_object()) || (self.array && value.is_array()))
+            {
                 return value;
             }
         }
@@ -262,14 +259,6 @@ impl Tools {
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
-
-    /// The one tool that has all of these properties.
-    pub(super) fn with_properties(&self, arguments: &Map<String, Value>) -> Option<&str> {
-        let fits = |properties: &Properties| arguments.keys().all(|key| properties.knows(key));
-        let mut fitting = self.0.iter().filter(|(_, properties)| fits(properties));
-        let only = fitting.next()?;
-        fitting.next().is_none().then_some(only.0.as_str())
-    }
 }
 
 #[cfg(test)]
@@ -285,18 +274,37 @@ mod tests {
             "e": {"enum": ["x", 1]}, "any": {}}, "$defs": {"o": {"type": "object"}}});
         let properties = Properties::of(&schema);
         for (name, text, value) in [
-            ("s", "08", json!("08")), ("s", "null", json!("null")), ("s", " x ", json!(" x ")),
-            ("i", "80", json!(80)), ("i", "2.0", json!(2)), ("i", "many", json!("many")),
-            ("n", "2.5", json!(2.5)), ("n", "1e999", json!("1e999")), ("b", "True", json!(true)), ("b", "0", json!(false)),
-            ("o", "{\"x\": 1}", json!({"x": 1})), ("o", "{'x': None}", json!({"x": null})), ("a", "NULL", json!(null)),
-            ("a", "[1]", json!([1])), ("u", "7", json!(7)), ("u", "seven", json!("seven")), ("e", "x", json!("x")),
-            ("any", "7", json!(7)), ("any", "word", json!("word")), ("none", "true", json!(true)),
+            ("s", "08", json!("08")),
+            ("s", "null", json!("null")),
+            ("s", " x ", json!(" x ")),
+            ("i", "80", json!(80)),
+            ("i", "2.0", json!(2)),
+            ("i", "many", json!("many")),
+            ("n", "2.5", json!(2.5)),
+            ("n", "1e999", json!("1e999")),
+            ("b", "True", json!(true)),
+            ("b", "0", json!(false)),
+            ("o", "{\"x\": 1}", json!({"x": 1})),
+            ("o", "{'x': None}", json!({"x": null})),
+            ("a", "NULL", json!(null)),
+            ("a", "[1]", json!([1])),
+            ("u", "7", json!(7)),
+            ("u", "seven", json!("seven")),
+            ("e", "x", json!("x")),
+            ("any", "7", json!(7)),
+            ("any", "word", json!("word")),
+            ("none", "true", json!(true)),
         ] {
             assert_eq!(properties.types(name).read(text), value, "{name} {text}");
         }
         for (name, given, value) in [
-            ("i", json!("80"), json!(80)), ("b", json!("false"), json!(false)), ("o", json!("{\"x\":1}"), json!({"x": 1})),
-            ("s", json!(8), json!("8")), ("s", json!("8"), json!("8")), ("i", json!("x"), json!("x")), ("i", json!([1]), json!([1])),
+            ("i", json!("80"), json!(80)),
+            ("b", json!("false"), json!(false)),
+            ("o", json!("{\"x\":1}"), json!({"x": 1})),
+            ("s", json!(8), json!("8")),
+            ("s", json!("8"), json!("8")),
+            ("i", json!("x"), json!("x")),
+            ("i", json!([1]), json!([1])),
             ("u", json!("7"), json!("7")),
         ] {
             assert_eq!(properties.types(name).fit(given.clone()), value, "{name} {given}");

@@ -13,12 +13,19 @@ const NAMES: [&str; 3] = ["name", "tool_name", "function"];
 /// Keys of the arguments.
 const ARGUMENTS: [&str; 4] = ["arguments", "parameters", "args", "input"];
 
+/// Keys that bare calls begin with.
+const FIRST: [&str; 9] = ["name", "tool_name", "function", "arguments", "parameters", "args", "input", "type", "id"];
+
 /// Reads one call object as it comes.
 #[derive(Debug)]
 pub(super) struct CallObject {
     json: Json,
     members: Members,
+    rules: CallRules,
+    /// The client was told of the call.
     started: bool,
+    /// It calls no tool, and says so.
+    is_silent: bool,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +44,9 @@ struct Members {
     /// Arguments as a string that holds JSON.
     encoded: Option<String>,
     has_arguments: bool,
+    /// The object began with a key that no call begins with.
+    is_other: bool,
+    has_member: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +60,8 @@ enum Member {
 impl JsonSink for Members {
     fn key(&mut self, depth: usize, key: &str) {
         if depth == 1 {
+            let first = !std::mem::replace(&mut self.has_member, true);
+            self.is_other |= first && !FIRST.contains(&key);
             self.member = match key {
                 _ if self.keyed && !self.name_is_known => {
                     self.named(key.to_owned());
@@ -60,6 +72,7 @@ impl JsonSink for Members {
                 _ => Member::Other,
             };
         } else if self.member == Member::Arguments
+            && self.encoded.is_none()
             && let Some(typed) = &mut self.typed
         {
             typed.key(depth - 1, key);
@@ -71,11 +84,12 @@ impl JsonSink for Members {
             self.in_value = true;
             if self.member == Member::Arguments {
                 self.has_arguments = true;
-                self.encoded = (kind == Kind::String).then(String::new);
+                self.encoded = (kind != Kind::Object).then(String::new);
             }
         }
         if depth > 0
             && self.member == Member::Arguments
+            && self.encoded.is_none()
             && let Some(typed) = &mut self.typed
         {
             typed.begin(depth - 1, kind);
@@ -100,6 +114,7 @@ impl JsonSink for Members {
     fn end(&mut self, depth: usize) {
         if self.member == Member::Arguments
             && depth > 0
+            && self.encoded.is_none()
             && let Some(typed) = &mut self.typed
         {
             typed.end(depth - 1);
@@ -117,12 +132,7 @@ impl JsonSink for Members {
             }
         }
         if let (Member::Arguments, Some(encoded)) = (self.member, self.encoded.take()) {
-            let text: String = serde_json::from_str(&encoded).unwrap_or_default();
-            self.early = match text.trim() {
-                "" => String::new(),
-                object if object.starts_with('{') => object.to_owned(),
-                other => Value::from_iter([("value", other)]).to_string(),
-            };
+            self.early = object(&encoded);
         }
         self.member = Member::Other;
     }
@@ -150,64 +160,114 @@ impl Members {
     }
 }
 
-/// How a call object ended.
+/// Arguments that came as something else than an object: as a string that holds one, fenced or not, or as nothing.
+fn object(json: &str) -> String {
+    let value = serde_json::from_str(json).unwrap_or(Value::Null);
+    let text = match &value {
+        Value::String(text) => text.trim(),
+        Value::Null => "",
+        Value::Array(items) if items.is_empty() => "",
+        _ => json,
+    };
+    let text = text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).unwrap_or(text).trim_start();
+    match text {
+        "" | "null" | "None" => "{}".to_owned(),
+        object if object.starts_with('{') => object.to_owned(),
+        _ => {
+            Value::from_iter([("value", if value.is_string() { Value::from(text) } else { value.clone() })]).to_string()
+        }
+    }
+}
+
+/// Which calls an object may be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::toolcall) struct CallRules {
+    /// Objects are `{"NAME": {arguments}}`.
+    pub(in crate::toolcall) keyed: bool,
+    /// Only of declared tools: everything else is text.
+    pub(in crate::toolcall) declared: bool,
+    /// The name of no tool at all, by which a model says that it calls none.
+    pub(in crate::toolcall) none: &'static str,
+}
+
+impl CallRules {
+    /// Whatever has a name is a call.
+    pub(in crate::toolcall) const NONE: Self = CallRules { keyed: false, declared: false, none: "" };
+}
+
+/// How reading went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// As JSON does.
+pub(super) enum Progress {
+    /// More must come.
+    Open,
+    /// The object ended as JSON does.
     Whole,
-    /// In the middle, or with something that is no JSON.
+    /// It ended in the middle, or with something that is no JSON.
     Cut,
+    /// It is no call.
+    NoCall,
 }
 
 impl CallObject {
-    pub(super) fn new(keyed: bool, tools: &Tools) -> Self {
-        let members = Members { keyed, tools: tools.clone(), ..Members::default() };
-        CallObject { json: Json::new(Dialect::default()), members, started: false }
+    pub(super) fn new(rules: CallRules, tools: &Tools) -> Self {
+        let members = Members { keyed: rules.keyed, tools: tools.clone(), ..Members::default() };
+        CallObject { json: Json::new(Dialect::default()), members, rules, started: false, is_silent: false }
     }
 
-    /// Whether the client was told of the call.
-    pub(super) fn has_started(&self) -> bool {
-        self.started
-    }
-
-    /// Reads on; gives the bytes read, and how it ended if it did.
-    pub(super) fn read(&mut self, input: &str, end: bool, out: &mut Out<'_>) -> (usize, Option<Ended>) {
+    /// Reads on; gives the bytes read, and how it went.
+    pub(super) fn read(&mut self, input: &str, end: bool, out: &mut Out<'_>) -> (usize, Progress) {
         let read = self.json.read(input, end, &mut self.members);
-        let is_over = read.done || (end && read.bytes == input.len());
-        let ended = is_over.then(|| if read.done && !self.json.is_broken() { Ended::Whole } else { Ended::Cut });
-        if ended == Some(Ended::Cut) {
+        let is_over = read.done || end;
+        let is_cut = is_over && (!read.done || self.json.is_broken());
+        if is_cut {
             self.json.close(&mut self.members);
         }
-        self.tell(out);
-        if ended.is_some() && self.started {
-            self.finish(out);
+        if !self.tell(out) || (is_over && !self.started && !self.is_silent) {
+            return (read.bytes, Progress::NoCall);
         }
-        (read.bytes, ended)
+        if is_over && self.started {
+            if !self.members.has_arguments {
+                out.arguments("{}");
+            }
+            out.end();
+        }
+        let progress = if is_cut {
+            Progress::Cut
+        } else if is_over {
+            Progress::Whole
+        } else {
+            Progress::Open
+        };
+        (read.bytes, progress)
     }
 
-    /// Tells what can be told by now.
-    fn tell(&mut self, out: &mut Out<'_>) {
+    /// Tells what can be told by now; false for what is no call.
+    fn tell(&mut self, out: &mut Out<'_>) -> bool {
         let members = &mut self.members;
-        if !members.name_is_known {
-            return;
+        if !members.name_is_known || self.is_silent {
+            return !(self.rules.declared && members.is_other);
         }
-        if !std::mem::replace(&mut self.started, true) {
+        if !self.started {
+            if self.rules.declared && !out.tools.declares(&members.name) {
+                return false;
+            }
+            if members.name == self.rules.none {
+                self.is_silent = true;
+                return true;
+            }
+            self.started = true;
             out.start(&members.name);
         }
-        let Some(typed) = &mut members.typed else { return };
+        let Some(typed) = &mut members.typed else { return true };
         let early = std::mem::take(&mut members.early);
-        if !early.is_empty() {
+        if !early.is_empty() && !members.in_value {
             let mut json = Json::new(Dialect::default());
             json.read(&early, true, typed);
             json.close(typed);
+        } else {
+            members.early = early;
         }
         typed.flush(out);
-    }
-
-    fn finish(&mut self, out: &mut Out<'_>) {
-        if !self.members.has_arguments {
-            out.arguments("{}");
-        }
-        out.end();
+        true
     }
 }

@@ -1,19 +1,27 @@
 //! One call object, or a list of them, between markers.
 
-use super::call_object::{CallObject, Ended};
-use super::{Payload, Taken};
-use crate::toolcall::lead::{Lead, lead, lead_any, space};
-use crate::toolcall::out::{Out, Piece};
+use super::call_object::{CallObject, CallRules, Progress};
+use super::{Fate, Machine, Payload, Taken, run};
+use crate::toolcall::lead::{Found, Lead, after_blank, lead, lead_any, scan};
+use crate::toolcall::out::Out;
 
 /// What stands around the objects.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::toolcall) struct JsonSpec {
     /// Ends of the payload; left out by some models, and empty where a format has none.
     pub(in crate::toolcall) close: &'static [&'static str],
-    /// Objects are `{"NAME": {arguments}}`.
-    pub(in crate::toolcall) keyed: bool,
+    /// What the objects may be.
+    pub(in crate::toolcall) rules: CallRules,
     /// Further objects may follow the first without a list around them.
     pub(in crate::toolcall) repeats: bool,
+    /// What stands before the objects, up to and with this.
+    pub(in crate::toolcall) head: &'static str,
+}
+
+impl JsonSpec {
+    /// One object, with nothing around it.
+    pub(in crate::toolcall) const NONE: Self =
+        JsonSpec { close: &[], rules: CallRules::NONE, repeats: false, head: "" };
 }
 
 /// Reads the objects.
@@ -23,13 +31,13 @@ pub(in crate::toolcall) struct JsonCalls {
     state: State,
     in_list: bool,
     fenced: bool,
-    /// What was taken, marker and all, as long as no call is known: it may be text after all.
-    taken: String,
+    /// A list or an object was there.
     any: bool,
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
+    Head,
     Start,
     Object(Box<CallObject>),
     Between,
@@ -41,155 +49,147 @@ enum State {
 const FENCES: [&str; 3] = ["```json", "```JSON", "```"];
 
 impl JsonCalls {
-    /// Begins behind a marker, which is `opener` in the text.
-    pub(in crate::toolcall) fn new(spec: JsonSpec, opener: &str) -> Self {
-        JsonCalls { spec, state: State::Start, in_list: false, fenced: false, taken: opener.to_owned(), any: false }
-    }
-
-    fn step(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        let blank = space(rest);
-        if blank > 0 && !matches!(self.state, State::Object(_)) {
-            return Taken::more(blank);
-        }
-        match &mut self.state {
-            State::Start => self.start(rest, end, out),
-            State::Object(object) => {
-                let (bytes, ended) = object.read(rest, end, out);
-                let started = object.has_started();
-                self.any |= started;
-                if started {
-                    self.taken.clear();
-                } else {
-                    self.taken.push_str(rest.get(..bytes).unwrap_or_default());
-                }
-                match ended {
-                    None => return Taken::more(bytes),
-                    Some(_) if !started => {
-                        // An object without a name is no call.
-                        (out.sink)(Piece::Text(&std::mem::take(&mut self.taken)));
-                        return Taken::over(bytes);
-                    }
-                    Some(Ended::Whole) => self.state = State::Between,
-                    Some(Ended::Cut) => self.state = State::Skip,
-                }
-                if bytes == 0 { self.step(rest, end, out) } else { Taken::more(bytes) }
-            }
-            State::Between => self.between(rest, end),
-            State::Skip => self.skip(rest, end),
-        }
+    /// Begins behind a marker.
+    pub(in crate::toolcall) fn new(spec: JsonSpec) -> Self {
+        let state = if spec.head.is_empty() { State::Start } else { State::Head };
+        JsonCalls { spec, state, in_list: false, fenced: false, any: false }
     }
 
     fn start(&mut self, rest: &str, end: bool, out: &Out<'_>) -> Taken {
-        if rest.starts_with('{') {
-            self.state = State::Object(Box::new(CallObject::new(self.spec.keyed, out.tools)));
-            return Taken::more(0);
+        let Some((blank, behind)) = after_blank(rest, end) else { return Taken::more(0) };
+        match behind.chars().next() {
+            Some('{') => {
+                self.any = true;
+                self.state = State::Object(Box::new(CallObject::new(self.spec.rules, out.tools)));
+                return Taken::more(blank);
+            }
+            Some('[') if !self.in_list => {
+                (self.in_list, self.any) = (true, true);
+                return Taken::more(blank + 1);
+            }
+            Some(']') if self.in_list => {
+                self.state = State::Between;
+                return Taken::more(blank);
+            }
+            _ => {}
         }
-        if rest.starts_with('[') && !self.in_list {
-            self.in_list = true;
-            self.taken.push('[');
-            return Taken::more(1);
-        }
-        if rest.starts_with(']') && self.in_list {
-            self.state = State::Between;
-            return Taken::more(0);
-        }
-        match lead_any(rest, &FENCES) {
-            Lead::Full(length) if !self.fenced => {
-                // "```" may be the beginning of "```json".
-                if length == 3 && rest.len() < 7 && !end && FENCES.iter().any(|fence| fence.starts_with(rest)) {
-                    return Taken::more(0);
-                }
+        match lead_any(behind, &FENCES, end) {
+            Lead::Full(length) if !self.fenced && !self.in_list => {
                 self.fenced = true;
-                Taken::more(length)
+                Taken::more(blank + length)
             }
             Lead::Partial if !end => Taken::more(0),
-            _ => self.close(rest, end),
+            _ if !self.any => Taken::text(0),
+            _ => self.close(rest, blank, end),
         }
     }
 
     fn between(&mut self, rest: &str, end: bool) -> Taken {
-        match rest.chars().next() {
-            None => Taken::more(0),
-            Some('{') if self.in_list || self.spec.repeats => {
+        let Some((blank, behind)) = after_blank(rest, end) else { return Taken::more(0) };
+        let goes_on = self.in_list || self.spec.repeats;
+        match behind.chars().next() {
+            Some('{') if goes_on => {
                 self.state = State::Start;
-                Taken::more(0)
+                Taken::more(blank)
             }
-            Some(',' | ';') if self.in_list || self.spec.repeats => {
+            Some(',') if self.in_list => {
                 self.state = State::Start;
-                Taken::more(1)
+                Taken::more(blank + 1)
             }
+            Some(';') if self.spec.repeats => match after_blank(behind.get(1..).unwrap_or_default(), end) {
+                None => Taken::more(0),
+                Some((more, next)) if next.starts_with('{') => {
+                    self.state = State::Start;
+                    Taken::more(blank + 1 + more)
+                }
+                // The last of a list of calls may have one, too.
+                Some((_, "")) => Taken::over(blank + 1),
+                Some(_) => Taken::over(0),
+            },
             Some(']') if self.in_list => {
                 self.in_list = false;
-                Taken::more(1)
+                Taken::more(blank + 1)
             }
-            Some(_) => self.close(rest, end),
+            _ => self.close(rest, blank, end),
         }
     }
 
     /// The end marker, with a fence before it, if it comes; without one the payload is over as well.
-    fn close(&mut self, rest: &str, end: bool) -> Taken {
+    fn close(&mut self, rest: &str, blank: usize, end: bool) -> Taken {
+        let behind = rest.get(blank..).unwrap_or_default();
         if self.fenced {
-            match lead(rest, "```") {
+            match lead(behind, "```") {
                 Lead::Full(length) => {
                     self.fenced = false;
-                    return Taken::more(length);
+                    return Taken::more(blank + length);
                 }
                 Lead::Partial if !end => return Taken::more(0),
                 _ => {}
             }
         }
-        match lead_any(rest, self.spec.close) {
-            Lead::Full(length) => Taken::over(length),
+        match lead_any(behind, self.spec.close, end) {
+            Lead::Full(length) => Taken::over(blank + length),
             Lead::Partial if !end => Taken::more(0),
             _ => Taken::over(0),
         }
     }
+}
 
-    fn skip(&mut self, rest: &str, end: bool) -> Taken {
-        let found = self.spec.close.iter().filter_map(|close| Some((rest.find(close)?, close.len()))).min();
-        match found {
-            Some((at, length)) => Taken::over(at + length),
-            None if self.spec.close.is_empty() => Taken::over(0),
-            None if end => Taken::over(rest.len()),
-            None => {
-                let held = crate::toolcall::lead::held(rest, self.spec.close.iter().copied());
-                Taken::more(rest.len() - held)
+impl Machine for JsonCalls {
+    type Mark = (std::mem::Discriminant<State>, bool);
+
+    fn mark(&self) -> Self::Mark {
+        (std::mem::discriminant(&self.state), self.in_list)
+    }
+
+    fn step(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
+        match &mut self.state {
+            State::Head => match rest.find(self.spec.head) {
+                Some(at) => {
+                    self.state = State::Start;
+                    Taken::more(at + self.spec.head.len())
+                }
+                None => Taken::more(0),
+            },
+            State::Start => self.start(rest, end, out),
+            State::Object(object) => {
+                let (bytes, progress) = object.read(rest, end, out);
+                match progress {
+                    Progress::Open => {}
+                    Progress::NoCall => return Taken::text(bytes),
+                    Progress::Whole => self.state = State::Between,
+                    Progress::Cut if self.spec.close.is_empty() => return Taken::over(bytes),
+                    Progress::Cut => self.state = State::Skip,
+                }
+                Taken::more(bytes)
             }
+            State::Between => self.between(rest, end),
+            State::Skip => skip(rest, self.spec.close, end),
+        }
+    }
+
+    fn at_end(&mut self, out: &mut Out<'_>) -> Fate {
+        match &mut self.state {
+            State::Object(object) => match object.read("", true, out).1 {
+                Progress::NoCall => Fate::Text,
+                _ => Fate::Over,
+            },
+            State::Head | State::Start if !self.any => Fate::Text,
+            _ => Fate::Over,
         }
     }
 }
 
 impl Payload for JsonCalls {
     fn take(&mut self, input: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        let mut at = 0;
-        loop {
-            let rest = input.get(at..).unwrap_or_default();
-            if rest.is_empty() && !end {
-                return Taken::more(at);
-            }
-            let before = std::mem::discriminant(&self.state);
-            let taken = if rest.is_empty() { self.at_end(out) } else { self.step(rest, end, out) };
-            at += taken.bytes;
-            if taken.over {
-                return Taken::over(at);
-            }
-            if taken.bytes == 0 && before == std::mem::discriminant(&self.state) {
-                return Taken { bytes: at, over: end };
-            }
-        }
+        run(self, input, end, out)
     }
 }
 
-impl JsonCalls {
-    /// Nothing more comes.
-    fn at_end(&mut self, out: &mut Out<'_>) -> Taken {
-        if let State::Object(object) = &mut self.state {
-            let (_, _) = object.read("", true, out);
-            self.any |= object.has_started();
-        }
-        if !self.any && !self.taken.is_empty() {
-            (out.sink)(Piece::Text(&std::mem::take(&mut self.taken)));
-        }
-        Taken::over(0)
+/// Leaves out what cannot be read, up to and with an end marker.
+pub(super) fn skip(rest: &str, close: &[&str], end: bool) -> Taken {
+    match scan(rest, close, end) {
+        Found::At(at, which) => Taken::over(at + close.get(which).map_or(0, |marker| marker.len())),
+        Found::Hold(at) => Taken::more(at),
     }
 }

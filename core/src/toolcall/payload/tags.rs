@@ -1,29 +1,36 @@
 //! Calls as tags around a name, keys and values whose types only the schema tells.
 
 use super::name_json::MAX_NAME;
-use super::{Payload, Taken};
-use crate::toolcall::arguments::Pairs;
-use crate::toolcall::lead::{Lead, held, lead, lead_any, space};
-use crate::toolcall::out::{Out, Piece};
+use super::{Fate, Machine, Payload, Taken, run};
+use crate::toolcall::arguments::{Pairs, Typed};
+use crate::toolcall::json::{Dialect, Json};
+use crate::toolcall::lead::{Found, Lead, after_blank, is_name, lead, lead_any, scan};
+use crate::toolcall::out::Out;
 use crate::toolcall::schema::Types;
 
 /// The tags of a format.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::toolcall) struct TagSpec {
-    /// What opens a call, before its name; empty where the name stands right behind the marker.
+    /// What may stand before the first call, beside the marker.
+    pub(in crate::toolcall) wrap: &'static [&'static str],
+    /// What opens a call, before its name; the marker itself does where this is empty.
     pub(in crate::toolcall) call: &'static str,
-    /// What ends the name.
+    /// What ends the name; attributes may stand before it.
     pub(in crate::toolcall) name_end: &'static [&'static str],
     /// What stands before a key.
     pub(in crate::toolcall) key: &'static str,
-    /// What ends a key. Attributes behind the key's own are read where the end is `>`.
+    /// What ends a key; attributes may stand before it.
     pub(in crate::toolcall) key_end: &'static str,
-    /// What stands between a key and its value; white space may stand around it.
+    /// What stands between a key and its value, with whatever is around it.
     pub(in crate::toolcall) value: &'static str,
     /// What ends a value.
     pub(in crate::toolcall) value_end: &'static [&'static str],
+    /// What ends a value whose end was left out; it is read next. The line end before it is part of it.
+    pub(in crate::toolcall) value_cut: &'static [&'static str],
     /// What ends a call.
     pub(in crate::toolcall) call_end: &'static [&'static str],
+    /// What may stand behind a call.
+    pub(in crate::toolcall) after: &'static [&'static str],
     /// What ends them all; may be left out.
     pub(in crate::toolcall) close: &'static [&'static str],
     /// One line end on either side of a value is not its own.
@@ -35,19 +42,22 @@ pub(in crate::toolcall) struct TagSpec {
 pub(in crate::toolcall) struct Tags {
     spec: TagSpec,
     state: State,
-    /// The marker, until a call is known.
-    taken: String,
+    any: bool,
     pairs: Pairs,
-    in_call: bool,
+    name: String,
+    body: Option<Box<(Json, Typed)>>,
+    ends: &'static [&'static str],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// A call, or the end.
     Outside,
     Name,
     /// A key, or the end of the call.
     Inside,
+    /// The arguments are one JSON object.
+    Body,
     Key,
     BeforeValue,
     /// The first line end of a value has not been looked at.
@@ -55,130 +65,145 @@ enum State {
     Value,
 }
 
-/// What a key's tag says beside the key.
-fn types_of(attributes: &str) -> Option<Types> {
-    let says = |text: &str| attributes.contains(text);
-    let string = Types { string: true, ..Types::default() };
-    if says("string=\"true\"") || says("type=\"string\"") {
-        return Some(string);
-    }
-    // JSON, of whatever type.
-    says("string=\"false\"").then_some(Types::default())
-}
+const CDATA: &str = "<![CDATA[";
 
 impl Tags {
-    /// Begins behind a marker, which is `opener` in the text.
-    pub(in crate::toolcall) fn new(spec: TagSpec, opener: &str) -> Self {
+    /// Begins behind a marker.
+    pub(in crate::toolcall) fn new(spec: TagSpec) -> Self {
         let state = if spec.call.is_empty() { State::Name } else { State::Outside };
-        Tags { spec, state, taken: opener.to_owned(), pairs: Pairs::default(), in_call: false }
+        let pairs = Pairs::default();
+        Tags { spec, state, any: false, pairs, name: String::new(), body: None, ends: spec.value_end }
     }
 
-    /// Begins inside of a call's tag, whose name follows.
-    pub(in crate::toolcall) fn at_name(spec: TagSpec, opener: &str) -> Self {
-        Tags { state: State::Name, ..Tags::new(spec, opener) }
+    /// Begins behind what opens a call, whose name follows.
+    pub(in crate::toolcall) fn at_name(spec: TagSpec) -> Self {
+        Tags { state: State::Name, ..Tags::new(spec) }
+    }
+
+    fn no_call(&self) -> Taken {
+        if self.any { Taken::over(0) } else { Taken::text(0) }
     }
 
     fn end_call(&mut self, out: &mut Out<'_>) {
-        if std::mem::take(&mut self.in_call) {
-            self.pairs.end(out);
-            out.end();
-        }
+        self.pairs.end(out);
+        out.end();
         self.state = State::Outside;
     }
 
     fn outside(&mut self, rest: &str, end: bool) -> Taken {
-        let close = lead_any(rest, self.spec.close);
-        if let Lead::Full(length) = close {
-            return Taken::over(length);
-        }
-        let call = if self.spec.call.is_empty() { Lead::No } else { lead(rest, self.spec.call) };
-        match call {
+        let Some((blank, behind)) = after_blank(rest, end) else { return Taken::more(0) };
+        let mut markers = vec![self.spec.call];
+        markers.extend(self.spec.wrap.iter().chain(self.spec.after).chain(self.spec.call_end).chain(self.spec.close));
+        markers.retain(|marker| !marker.is_empty());
+        match lead_any(behind, &markers, end) {
             Lead::Full(length) => {
-                self.state = State::Name;
-                Taken::more(length)
+                let marker = behind.get(..length).unwrap_or_default();
+                if self.spec.close.contains(&marker) {
+                    return Taken::over(blank + length);
+                }
+                if marker == self.spec.call || (self.spec.call.is_empty() && self.spec.wrap.contains(&marker)) {
+                    self.state = State::Name;
+                }
+                Taken::more(blank + length)
             }
             Lead::Partial if !end => Taken::more(0),
-            _ if close == Lead::Partial && !end => Taken::more(0),
-            _ => match lead_any(rest, self.spec.call_end) {
-                // One closer too many.
-                Lead::Full(length) => Taken::more(length),
-                Lead::Partial if !end => Taken::more(0),
-                _ => Taken::over(0),
-            },
+            _ => self.no_call(),
         }
     }
 
     fn name(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        // Where no tag stands before it, what follows the name ends it, and is read next.
-        let is_bare = self.spec.call.is_empty();
-        let found = self.spec.name_end.iter().filter_map(|end| Some((rest.find(end)?, end.len()))).min();
-        let Some((at, length)) = found else {
-            if end || rest.len() > MAX_NAME {
-                return self.no_call(out);
-            }
-            return Taken::more(0);
-        };
-        let name = rest.get(..at).unwrap_or_default().trim().trim_matches(['"', '\'']);
-        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '/' | '-');
-        if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(is_name) {
-            return self.no_call(out);
+        let Some((blank, behind)) = after_blank(rest, end) else { return Taken::more(0) };
+        // Where no tag ends the name, what follows it does, and is read next.
+        let mut markers: Vec<&str> = self.spec.name_end.to_vec();
+        let consumed = markers.len();
+        if self.spec.call.is_empty() {
+            markers.push(self.spec.key);
+            markers.extend(self.spec.call_end);
         }
-        self.taken.clear();
+        let (at, length) = match scan(behind, &markers, end) {
+            Found::At(at, which) if at <= MAX_NAME => {
+                (at, if which < consumed { markers.get(which).map_or(0, |marker| marker.len()) } else { 0 })
+            }
+            Found::Hold(at) if !end && at <= MAX_NAME => return Taken::more(0),
+            Found::Hold(at) if self.spec.call.is_empty() && out.tools.declares(behind.trim()) => (at, 0),
+            _ => return self.no_call(),
+        };
+        let head = behind.get(..at).unwrap_or_default().trim();
+        let (head, is_closed) = head.strip_suffix('/').map_or((head, false), |head| (head.trim_end(), true));
+        let name = head.trim_start_matches(['"', '\'']).split(['"', '\'']).next().unwrap_or_default().trim();
+        if name.is_empty() || !name.chars().all(is_name) {
+            return self.no_call();
+        }
+        self.any = true;
+        name.clone_into(&mut self.name);
         out.start(name);
         self.pairs = Pairs::new(out.tools.properties(name));
-        self.in_call = true;
         self.state = State::Inside;
-        Taken::more(if is_bare { at } else { at + length })
-    }
-
-    fn no_call(&mut self, out: &mut Out<'_>) -> Taken {
-        (out.sink)(Piece::Text(&std::mem::take(&mut self.taken)));
-        Taken::over(0)
+        if is_closed {
+            self.end_call(out);
+        }
+        Taken::more(blank + at + length)
     }
 
     fn inside(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        if let Lead::Full(length) = lead(rest, self.spec.key) {
-            self.state = State::Key;
-            return Taken::more(length);
+        let Some((blank, behind)) = after_blank(rest, end) else { return Taken::more(0) };
+        if behind.starts_with('{') && self.pairs.is_empty() {
+            let typed = Typed::new(out.tools.properties(&self.name));
+            self.body = Some(Box::new((Json::new(Dialect::default()), typed)));
+            self.state = State::Body;
+            return Taken::more(blank);
         }
-        if let Lead::Full(length) = lead_any(rest, self.spec.call_end) {
-            let is_all = self.spec.close.is_empty();
-            self.end_call(out);
-            return Taken { bytes: length, over: is_all };
+        let mut markers = vec![self.spec.key, self.spec.call];
+        markers.extend(self.spec.call_end.iter().chain(self.spec.after).chain(self.spec.close));
+        markers.retain(|marker| !marker.is_empty());
+        match scan(behind, &markers, end) {
+            // What stands between says nothing.
+            Found::Hold(at) => Taken::more(if at == 0 { 0 } else { blank + at }),
+            Found::At(at, which) => {
+                let marker = markers.get(which).copied().unwrap_or_default();
+                if marker == self.spec.key {
+                    self.state = State::Key;
+                    return Taken::more(blank + at + marker.len());
+                }
+                self.end_call(out);
+                // Where its own closer was left out, the next marker is read outside.
+                let own = self.spec.call_end.contains(&marker);
+                let is_all =
+                    own && self.spec.close.is_empty() && self.spec.call.is_empty() && self.spec.after.is_empty();
+                let taken = blank + at + if own { marker.len() } else { 0 };
+                if is_all { Taken::over(taken) } else { Taken::more(taken) }
+            }
         }
-        let ends = |markers: &[&str]| matches!(lead_any(rest, markers), Lead::Full(_));
-        let next_call = !self.spec.call.is_empty() && ends(&[self.spec.call]);
-        if ends(self.spec.close) || next_call {
-            // Its own closer was left out.
-            self.end_call(out);
-            return Taken::more(0);
-        }
-        if !end && held(rest, self.markers()) == rest.len() {
-            return Taken::more(0);
-        }
-        // Something else stands here: it says nothing.
-        let next = rest.char_indices().nth(1).map_or(rest.len(), |(at, _)| at);
-        let skipped = rest.get(next..).and_then(|behind| behind.find('<')).map_or(rest.len(), |at| at + next);
-        Taken::more(skipped)
     }
 
-    fn markers(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let one = [self.spec.key, self.spec.call];
-        let lists = [self.spec.call_end, self.spec.close, self.spec.value_end];
-        one.into_iter().chain(lists.into_iter().flatten().copied()).filter(|marker| !marker.is_empty())
+    fn body(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
+        let Some(body) = &mut self.body else { return Taken::over(0) };
+        let (json, typed) = &mut **body;
+        let read = json.read(rest, end, typed);
+        typed.flush(out);
+        if read.done {
+            json.close(typed);
+            typed.flush(out);
+            out.end();
+            self.body = None;
+            self.state = State::Outside;
+        }
+        Taken::more(read.bytes)
     }
 
     fn key(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        let Some(at) = rest.find(self.spec.key_end) else {
-            if end || rest.len() > 4 * MAX_NAME {
+        let at = match scan(rest, &[self.spec.key_end], end) {
+            Found::At(at, _) if at <= MAX_NAME => at,
+            Found::Hold(at) if at <= MAX_NAME => return Taken::more(0),
+            _ => {
                 self.state = State::Inside;
+                return Taken::more(0);
             }
-            return Taken::more(if end { rest.len() } else { 0 });
         };
         let inside = rest.get(..at).unwrap_or_default();
         let (key, attributes) = match inside.split_once('"') {
-            Some((key, attributes)) if self.spec.key_end == ">" => (key, attributes),
-            _ => (inside, ""),
+            Some((key, attributes)) if self.spec.key.ends_with('"') => (key, attributes),
+            _ => (inside.trim_matches(['"', '\'']), ""),
         };
         self.pairs.key(key.trim(), types_of(attributes), out);
         self.state = if self.spec.value.is_empty() { State::ValueStart } else { State::BeforeValue };
@@ -186,12 +211,12 @@ impl Tags {
     }
 
     fn before_value(&mut self, rest: &str, end: bool) -> Taken {
-        match lead(rest, self.spec.value) {
-            Lead::Full(length) => {
+        match scan(rest, &[self.spec.value], end) {
+            Found::At(at, _) if at <= MAX_NAME => {
                 self.state = State::ValueStart;
-                Taken::more(length)
+                Taken::more(at + self.spec.value.len())
             }
-            Lead::Partial if !end => Taken::more(0),
+            Found::Hold(at) if !end && at <= MAX_NAME => Taken::more(0),
             _ => {
                 self.state = State::ValueStart;
                 Taken::more(0)
@@ -199,78 +224,95 @@ impl Tags {
         }
     }
 
+    fn value_start(&mut self, rest: &str, end: bool) -> Taken {
+        self.ends = self.spec.value_end;
+        match lead(rest, CDATA) {
+            Lead::Partial if !end => return Taken::more(0),
+            Lead::Full(length) => {
+                self.ends = &["]]>"];
+                self.state = State::Value;
+                return Taken::more(length);
+            }
+            _ => self.state = State::Value,
+        }
+        // An empty value has one line end at most, which is read with its end.
+        let line = usize::from(self.spec.trims && rest.starts_with('\n'));
+        Taken::more(line)
+    }
+
     fn value(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        // Its own closer, or what can only come behind it.
-        let own = self.spec.value_end.iter().map(|marker| (*marker, true));
-        let others = [self.spec.key].into_iter().chain(self.spec.call_end.iter().copied()).map(|marker| (marker, false));
-        let found = own.chain(others).filter_map(|(marker, is_own)| Some((rest.find(marker)?, marker.len(), is_own)));
-        if let Some((at, length, is_own)) = found.min_by_key(|(at, ..)| *at) {
-            let text = rest.get(..at).unwrap_or_default();
-            let text = if self.spec.trims { text.strip_suffix('\n').unwrap_or(text) } else { text };
-            self.pairs.text(text, out);
-            self.pairs.end_value(out);
-            self.state = State::Inside;
-            return Taken::more(if is_own { at + length } else { at });
+        let mut markers: Vec<&str> = self.ends.to_vec();
+        let own = markers.len();
+        markers.extend(self.spec.value_cut);
+        let trim =
+            |text: &'_ str| if self.spec.trims { text.strip_suffix('\n').unwrap_or(text).len() } else { text.len() };
+        match scan(rest, &markers, end) {
+            Found::At(at, which) => {
+                let kept = trim(rest.get(..at).unwrap_or_default());
+                self.pairs.text(rest.get(..kept).unwrap_or_default(), out);
+                self.pairs.end_value(out);
+                self.state = State::Inside;
+                Taken::more(at + if which < own { markers.get(which).map_or(0, |marker| marker.len()) } else { 0 })
+            }
+            Found::Hold(at) => {
+                // The last line end may be the one before the closer.
+                let kept = trim(rest.get(..at).unwrap_or_default());
+                self.pairs.text(rest.get(..kept).unwrap_or_default(), out);
+                Taken::more(if end { at } else { kept })
+            }
         }
-        let kept = if end { 0 } else { held(rest, self.markers()) };
-        let text = rest.get(..rest.len() - kept).unwrap_or_default();
-        // The last line end may be the one before the closer.
-        let text = if self.spec.trims { text.strip_suffix('\n').unwrap_or(text) } else { text };
-        self.pairs.text(text, out);
-        if end {
-            self.state = State::Inside;
-            return Taken::more(rest.len());
-        }
-        Taken::more(text.len())
+    }
+}
+
+/// What a key's tag says beside the key.
+fn types_of(attributes: &str) -> Option<Types> {
+    let says = |text: &str| attributes.contains(text);
+    if says("string=\"true\"") || says("type=\"string\"") {
+        return Some(Types { string: true, ..Types::default() });
+    }
+    // JSON, of whatever type.
+    (says("string=\"false\"") || says("type=\"")).then(Types::default)
+}
+
+impl Machine for Tags {
+    type Mark = State;
+
+    fn mark(&self) -> State {
+        self.state
     }
 
     fn step(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        let blank = space(rest);
-        if blank > 0 && matches!(self.state, State::Outside | State::Inside | State::BeforeValue) {
-            return Taken::more(blank);
-        }
         match self.state {
             State::Outside => self.outside(rest, end),
             State::Name => self.name(rest, end, out),
             State::Inside => self.inside(rest, end, out),
+            State::Body => self.body(rest, end, out),
             State::Key => self.key(rest, end, out),
             State::BeforeValue => self.before_value(rest, end),
-            State::ValueStart => {
-                self.state = State::Value;
-                Taken::more(usize::from(self.spec.trims && rest.starts_with('\n')))
-            }
+            State::ValueStart => self.value_start(rest, end),
             State::Value => self.value(rest, end, out),
         }
+    }
+
+    fn at_end(&mut self, out: &mut Out<'_>) -> Fate {
+        match self.state {
+            State::Outside | State::Name => {}
+            State::Body => {
+                if let Some(mut body) = self.body.take() {
+                    body.0.close(&mut body.1);
+                    body.1.flush(out);
+                    out.end();
+                }
+            }
+            _ => self.end_call(out),
+        }
+        self.state = State::Outside;
+        if self.any { Fate::Over } else { Fate::Text }
     }
 }
 
 impl Payload for Tags {
     fn take(&mut self, input: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        let mut at = 0;
-        loop {
-            let rest = input.get(at..).unwrap_or_default();
-            if rest.is_empty() {
-                if end {
-                    if self.in_call {
-                        self.end_call(out);
-                    } else if self.state == State::Name {
-                        self.no_call(out);
-                    }
-                }
-                return Taken { bytes: at, over: end };
-            }
-            let before = self.state;
-            let taken = self.step(rest, end, out);
-            at += taken.bytes;
-            if taken.over {
-                return Taken::over(at);
-            }
-            if taken.bytes == 0 && before == self.state {
-                if end && self.in_call {
-                    self.end_call(out);
-                }
-                return Taken { bytes: at, over: end };
-            }
-        }
+        run(self, input, end, out)
     }
 }
