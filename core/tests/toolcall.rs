@@ -266,7 +266,7 @@ fn texts() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn cuts_change_nothing(text in texts(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6), opens: bool, which: prop::sample::Index) {

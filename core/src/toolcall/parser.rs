@@ -192,7 +192,8 @@ impl ToolParser {
 
     /// Reads on in text or thinking; `None` when more must come.
     fn words(&mut self, rest: &str, end: bool, sink: &mut dyn FnMut(Piece<'_>)) -> Option<usize> {
-        if (self.at_start || self.may_reopen)
+        let is_start = if self.flow.voice() == Voice::Text { self.at_start } else { self.may_reopen };
+        if is_start
             && let Some(step) = self.start(rest, end)
         {
             return step;
