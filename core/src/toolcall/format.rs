@@ -3,7 +3,8 @@
 use super::lead::{Lead, after_blank, is_name, lead, lead_any};
 use super::out::Flow;
 use super::payload::{
-    Header, HeaderSpec, JsonCalls, JsonSpec, NameJson, NameSpec, Payload, Python, PythonSpec, TagSpec, Tags, Whole,
+    Header, HeaderSpec, JsonCalls, JsonSpec, NameJson, NameSpec, Nested, NestedSpec, Payload, Python, PythonSpec,
+    TagSpec, Tags, Whole,
 };
 use super::schema::Tools;
 
@@ -95,6 +96,7 @@ pub(super) enum Reads {
     Python(PythonSpec),
     WholePython(PythonSpec),
     Header(HeaderSpec),
+    Nested(NestedSpec),
     /// Not at all: the marker ends a message.
     Nothing,
 }
@@ -167,6 +169,7 @@ impl Mark {
             Reads::Python(spec) => Box::new(Python::new(spec)),
             Reads::WholePython(spec) => Box::new(Whole::new(Box::new(Python::new(spec)))),
             Reads::Header(spec) => Box::new(Header::new(spec)),
+            Reads::Nested(spec) => Box::new(Nested::new(spec)),
             Reads::Nothing => return None,
         })
     }

@@ -32,7 +32,7 @@ pub(super) fn lead_any(text: &str, markers: &[&str], end: bool) -> Lead {
         match lead(text, marker) {
             Lead::Partial if !end => return Lead::Partial,
             Lead::Full(length) if !matches!(found, Lead::Full(longest) if longest >= length) => {
-                found = Lead::Full(length)
+                found = Lead::Full(length);
             }
             _ => {}
         }

@@ -193,9 +193,7 @@ impl ToolParser {
     /// Reads on in text or thinking; `None` when more must come.
     fn words(&mut self, rest: &str, end: bool, sink: &mut dyn FnMut(Piece<'_>)) -> Option<usize> {
         let is_start = if self.flow.voice() == Voice::Text { self.at_start } else { self.may_reopen };
-        if is_start
-            && let Some(step) = self.start(rest, end)
-        {
+        if is_start && let Some(step) = self.start(rest, end) {
             return step;
         }
         match self.live.scan(rest, end) {

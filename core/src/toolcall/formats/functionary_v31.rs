@@ -14,7 +14,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
         Begins::NameThen(">", "{"),
         Reads::Name(NameSpec {
             open: &["<function="],
-            name: name,
+            name,
             after: &["</function>"],
             close: &[],
             dialect: Dialect::PLAIN,

@@ -15,7 +15,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
             Begins::Recipient(&[]),
             Reads::Name(NameSpec {
                 open: &[">>>"],
-                name: name,
+                name,
                 after: &[],
                 close: &[],
                 dialect: Dialect::PLAIN,
@@ -27,7 +27,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
             Begins::Recipient(&[]),
             Reads::Name(NameSpec {
                 open: &[">>>"],
-                name: name,
+                name,
                 after: &[],
                 close: &[],
                 dialect: Dialect::PLAIN,

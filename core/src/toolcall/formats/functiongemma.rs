@@ -14,7 +14,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
         Begins::TagName(&["call:"], &["{"]),
         Reads::Name(NameSpec {
             open: &["<start_function_call>"],
-            name: name,
+            name,
             after: &["<end_function_call>"],
             close: &[],
             dialect: Dialect { raw_quote: Some("<escape>") },

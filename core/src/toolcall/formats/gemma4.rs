@@ -14,7 +14,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
         Begins::TagName(&["call:"], &["{"]),
         Reads::Name(NameSpec {
             open: &["<|tool_call>"],
-            name: name,
+            name,
             after: &["<tool_call|>"],
             close: &[],
             dialect: Dialect { raw_quote: Some("<|\"|>") },

@@ -14,7 +14,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
         Begins::Tag(&["<server_name>"]),
         Reads::Name(NameSpec {
             open: &[],
-            name: name,
+            name,
             after: &["</arguments>"],
             close: &["</use_mcp_tool>"],
             dialect: Dialect::PLAIN,

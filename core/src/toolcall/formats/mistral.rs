@@ -16,7 +16,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
             Begins::Name(&["[ARGS]", "[CALL_ID]", "{"]),
             Reads::Name(NameSpec {
                 open: &["[TOOL_CALLS]"],
-                name: name,
+                name,
                 after: &[],
                 close: &[],
                 dialect: Dialect::PLAIN,

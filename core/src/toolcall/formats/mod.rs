@@ -36,6 +36,7 @@ mod llama3_json;
 mod longcat;
 mod minicpm5;
 mod minimax_m2;
+mod minimax_m3;
 mod miro_mcp;
 mod mistral;
 mod nemotron_json;
@@ -102,6 +103,7 @@ pub(super) const ALL: &[&Format] = &[
     &gemma4::FORMAT,
     &functiongemma::FORMAT,
     &harmony::FORMAT,
+    &minimax_m3::FORMAT,
 ];
 
 /// What an answer of an unknown model may be, as a whole, without a marker.

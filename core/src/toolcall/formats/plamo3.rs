@@ -14,7 +14,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
         Begins::Tag(&["<|plamo:begin_tool_name:plamo|>"]),
         Reads::Name(NameSpec {
             open: &["<|plamo:begin_tool_request:plamo|>"],
-            name: name,
+            name,
             after: &["<|plamo:end_tool_arguments:plamo|>", "<|plamo:end_tool_request:plamo|>"],
             close: &[],
             dialect: Dialect::PLAIN,

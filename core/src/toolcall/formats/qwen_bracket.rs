@@ -13,7 +13,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
         Begins::Name(&["("]),
         Reads::Name(NameSpec {
             open: &[],
-            name: name,
+            name,
             after: &[")"],
             close: &["]"],
             dialect: Dialect::PLAIN,

@@ -117,7 +117,9 @@ impl Nested {
     fn tag(&mut self, tag: &str, out: &mut Out<'_>) -> bool {
         let (name, is_end) = tag.strip_prefix('/').map_or((tag, false), |name| (name, true));
         let name = name.trim();
-        if let Some(attributes) = name.strip_prefix(self.spec.call).filter(|rest| rest.is_empty() || rest.starts_with(' ')) {
+        if let Some(attributes) =
+            name.strip_prefix(self.spec.call).filter(|rest| rest.is_empty() || rest.starts_with(' '))
+        {
             if self.open.is_empty() || !is_end {
                 self.end_call(out);
                 if !is_end && let Some(name) = attributes.split('"').nth(1).filter(|name| name.chars().all(is_name)) {
