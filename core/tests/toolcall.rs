@@ -169,6 +169,46 @@ fn arguments_stream() {
 }
 
 #[test]
+fn names_of_models_choose() {
+    for (model, format) in [
+        ("Qwen/Qwen2.5-7B-Instruct", "hermes"),
+        ("qwen3-coder-30b", "qwen3_coder"),
+        ("Qwen3.5-9B", "qwen3_coder"),
+        ("NVIDIA-Nemotron-3-Nano-30B", "qwen3_coder"),
+        ("nvidia-nemotron-nano-9b-v2", "nemotron_json"),
+        ("glm-4.7-flash", "glm47"),
+        ("zai-org/GLM-4.5-Air", "glm45"),
+        ("deepseek-v3.2", "dsml"),
+        ("DeepSeek-V3.1", "deepseek_v31"),
+        ("deepseek-r1-0528", "deepseek_v3"),
+        ("openai/gpt-oss-20b", "harmony"),
+        ("Devstral-Small-2507", "mistral"),
+        ("granite-20b-functioncalling", "granite_fc"),
+        ("granite-4.0-h", "hermes"),
+        ("granite-3.2-8b", "granite"),
+        ("MiniMax-M2.1", "minimax_m2"),
+        ("kimi-k2-thinking", "kimi_k2"),
+        ("kimi-k3", "kimi_k3"),
+        ("functionary-small-v3.2", "functionary_v32"),
+        ("functionary-7b", "functionary_v31"),
+        ("seed-oss-36b", "seed_oss"),
+        ("step-3.5-flash", "qwen3_coder"),
+        ("step3", "step3"),
+        ("gemma-4-e4b", "gemma4"),
+        ("gemma-3-27b", "pythonic"),
+        ("c4ai-command-r-08-2024", "command_r"),
+        ("llama-3.3-nemotron-super-49b", "nemotron_json"),
+        ("gigachat3.5-x", "gigachat35"),
+        ("hunyuan-a13b", "hunyuan_a13b"),
+        ("Hermes-3-Llama-3.1-8B", "hermes"),
+    ] {
+        let found: Vec<&str> = anyclaude_core::toolcall::for_model(model).iter().map(|format| format.name).collect();
+        assert!(found.contains(&format), "{model}: {found:?}");
+    }
+    assert!(anyclaude_core::toolcall::for_model("gpt-4o").is_empty());
+}
+
+#[test]
 fn hostile_text_takes_linear_time() {
     let big = 1 << 20;
     for unit in [
@@ -182,6 +222,12 @@ fn hostile_text_takes_linear_time() {
         "<|channel|>",
         "<tool_call> ",
         "<function=a>\n<parameter=b>",
+        "<tool_calls><tool_call>",
+        "<|tool_call_begin|>a<|tool_call_argument_begin|>",
+        "<|channel|>analysis",
+        "[TOOL_CALLS]a[ARGS]",
+        "<tool_call>a\n<arg_key>",
+        "<think></think>[",
         "\n</",
         "<invoke name=\"",
         "]<]minimax[>[",

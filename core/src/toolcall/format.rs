@@ -1,6 +1,6 @@
 //! What a format is, as data.
 
-use super::lead::{Lead, after_blank, is_name, lead, lead_any};
+use super::lead::{Lead, after_blank, front, is_name, lead, lead_any};
 use super::out::Flow;
 use super::payload::{
     Header, HeaderSpec, JsonCalls, JsonSpec, NameJson, NameSpec, Nested, NestedSpec, Payload, Python, PythonSpec,
@@ -252,7 +252,7 @@ fn line(text: &str, tags: &[&str], end: bool, tools: &Tools) -> Verdict {
 }
 
 fn recipient(text: &str, words: &[&str], end: bool, tools: &Tools) -> Verdict {
-    match text.split_once('\n') {
+    match front(text, MAX_NAME).split_once('\n') {
         Some((line, _)) if words.contains(&line.trim()) || tools.declares(line.trim()) => Verdict::Yes,
         Some(_) => Verdict::No,
         None if end => Verdict::No,

@@ -3,6 +3,12 @@
 /// White space that may stand between a marker and what makes it one; behind more it is only a mention.
 pub(super) const MAX_BLANK: usize = 1024;
 
+/// The longest name, with what formats put around it.
+pub(super) const MAX_NAME: usize = 512;
+
+/// No marker is longer.
+const MAX_MARKER: usize = 64;
+
 /// How a text begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lead {
@@ -81,6 +87,20 @@ pub(super) fn scan(text: &str, markers: &[&str], end: bool) -> Found {
         from = at + 1;
     }
     Found::Hold(text.len())
+}
+
+/// The same near the front: behind [`MAX_NAME`] bytes a marker is too far away to belong to what stands before it, and
+/// looking for it there, again and again, would take more than linear time.
+pub(super) fn scan_near(text: &str, markers: &[&str], end: bool) -> Found {
+    match front(text, MAX_NAME + MAX_MARKER) {
+        near if near.len() < text.len() => scan(near, markers, true),
+        _ => scan(text, markers, end),
+    }
+}
+
+/// So many bytes of the front, or a few less where a character would be cut.
+pub(super) fn front(text: &str, length: usize) -> &str {
+    (0..4).find_map(|less| text.get(..length.checked_sub(less)?)).unwrap_or(text)
 }
 
 /// Whether a character may stand in a tool's name.

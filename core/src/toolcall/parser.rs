@@ -301,15 +301,14 @@ impl ToolParser {
                     self.closers = vec![pair.close];
                     return Some(marker.len());
                 }
+                Target::Closes if self.flow.voice() == Voice::Thinking && !self.closers.contains(&marker) => {}
                 Target::Closes if self.flow.voice() == Voice::Thinking => {
-                    if self.closers.contains(&marker) {
-                        self.flow.turn_to(Voice::Text);
-                        (self.at_start, self.closer_due, self.may_reopen) = (true, false, false);
-                        // It may begin the answer at the same time.
-                        let wrap = self.live.wraps.iter().find(|wrap| wrap.open == marker);
-                        self.wrapped = wrap.map(|wrap| wrap.close).or(self.wrapped);
-                        return Some(marker.len());
-                    }
+                    self.flow.turn_to(Voice::Text);
+                    (self.at_start, self.closer_due, self.may_reopen) = (true, false, false);
+                    // It may begin the answer at the same time.
+                    let wrap = self.live.wraps.iter().find(|wrap| wrap.open == marker);
+                    self.wrapped = wrap.map(|wrap| wrap.close).or(self.wrapped);
+                    return Some(marker.len());
                 }
                 Target::Closes if self.flow.is_fresh() && !self.flow.has_channels => {
                     self.closer_due = false;
@@ -317,7 +316,7 @@ impl ToolParser {
                     return Some(marker.len());
                 }
                 Target::Closes if self.closer_due => {
-                    let Some(next) = behind.chars().next().or(end.then_some('\n')) else { return None };
+                    let next = behind.chars().next().or(end.then_some('\n'))?;
                     if !is_mention(self.last, next) {
                         self.closer_due = false;
                         return Some(marker.len());

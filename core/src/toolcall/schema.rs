@@ -162,13 +162,13 @@ impl Types {
             // Nothing is said: JSON where that changes no bare word.
             return serde_json::from_str(bare).ok().or_else(|| literal::container(bare)).unwrap_or_else(as_string);
         }
-        if self.null && bare.eq_ignore_ascii_case("null") || self.null && bare == "None" {
+        if self.null && (bare.eq_ignore_ascii_case("null") || bare == "None") {
             return Value::Null;
         }
-        if self.integer || self.number {
-            if let Some(number) = number(bare, self.number) {
-                return number;
-            }
+        if (self.integer || self.number)
+            && let Some(number) = number(bare, self.number)
+        {
+            return number;
         }
         if self.boolean {
             match bare.to_ascii_lowercase().as_str() {

@@ -1,10 +1,9 @@
 //! Messages with a header that says what they are: thinking, text or a call.
 
-use super::name_json::MAX_NAME;
 use super::{Fate, Machine, Payload, Taken, run};
 use crate::toolcall::arguments::Typed;
 use crate::toolcall::json::{Dialect, Json};
-use crate::toolcall::lead::{Found, Lead, after_blank, lead_any, scan};
+use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, lead_any, scan_near};
 use crate::toolcall::out::{Out, Voice};
 
 /// The words of headers.
@@ -41,7 +40,7 @@ impl Header {
     }
 
     fn header(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        let at = match scan(rest, &[self.spec.body], end) {
+        let at = match scan_near(rest, &[self.spec.body], end) {
             Found::At(at, _) if at <= MAX_NAME => at,
             Found::Hold(at) if at <= MAX_NAME && !end => return Taken::more(0),
             _ => return Taken::text(0),

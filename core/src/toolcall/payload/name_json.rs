@@ -4,12 +4,9 @@ use super::json_calls::skip;
 use super::{Fate, Machine, Payload, Taken, run};
 use crate::toolcall::arguments::Typed;
 use crate::toolcall::json::{Dialect, Json};
-use crate::toolcall::lead::{Found, Lead, after_blank, lead_any, scan};
+use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, lead_any, scan_near};
 use crate::toolcall::out::Out;
 use crate::toolcall::schema::Tools;
-
-/// The longest name, with what the format puts around it.
-pub(in crate::toolcall) const MAX_NAME: usize = 512;
 
 /// What may stand on both sides of arguments.
 const FENCE: &str = "```";
@@ -65,7 +62,7 @@ impl NameJson {
         // Without arguments, what ends a call stands where they should.
         let mut stops = vec!["{"];
         stops.extend(self.spec.after.iter().chain(self.spec.close).filter(|stop| **stop != FENCE));
-        let (at, which) = match scan(behind, &stops, end) {
+        let (at, which) = match scan_near(behind, &stops, end) {
             Found::At(at, which) if at <= MAX_NAME => (at, which),
             Found::Hold(at) if !end && at <= MAX_NAME => return Taken::more(0),
             Found::Hold(at) if end && at <= MAX_NAME => (at, 1),

@@ -2,10 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::name_json::MAX_NAME;
 use super::{Fate, Machine, Payload, Taken, run};
 use crate::toolcall::arguments::Pairs;
-use crate::toolcall::lead::{Found, Lead, after_blank, is_name, lead, scan};
+use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, is_name, lead, scan, scan_near};
 use crate::toolcall::out::Out;
 use crate::toolcall::schema::{Properties, Types};
 
@@ -177,7 +176,7 @@ impl Machine for Nested {
         };
         let inside = at + self.spec.space.len();
         let behind = rest.get(inside..).unwrap_or_default();
-        let close = match (behind.strip_prefix('<'), scan(behind, &[">"], end)) {
+        let close = match (behind.strip_prefix('<'), scan_near(behind, &[">"], end)) {
             (Some(_), Found::At(close, _)) if close <= MAX_NAME => close,
             (Some(_), Found::Hold(length)) if length <= MAX_NAME && !end => {
                 return self.before(rest, at, out);

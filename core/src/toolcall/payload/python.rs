@@ -3,7 +3,7 @@
 use super::{Fate, Machine, Payload, Taken, run};
 use crate::toolcall::arguments::Typed;
 use crate::toolcall::json::{Dialect, Json, JsonSink, Kind};
-use crate::toolcall::lead::{Lead, after_blank, is_name, lead_any};
+use crate::toolcall::lead::{Lead, MAX_NAME, after_blank, is_name, lead_any};
 use crate::toolcall::out::Out;
 
 /// What stands around the calls.
@@ -77,7 +77,7 @@ impl Python {
 
     fn name(&mut self, blank: usize, behind: &str, end: bool, out: &mut Out<'_>) -> Taken {
         let at = behind.find(|c| !is_name(c)).unwrap_or(behind.len());
-        if at == behind.len() && !end && at <= super::name_json::MAX_NAME {
+        if at == behind.len() && !end && at <= MAX_NAME {
             return Taken::more(0);
         }
         let name = behind.get(..at).unwrap_or_default();
@@ -102,7 +102,7 @@ impl Python {
         let at = behind.find(|c| !is_name(c)).unwrap_or(behind.len());
         let name = behind.get(..at).unwrap_or_default();
         let Some((more, sign)) = after_blank(behind.get(at..).unwrap_or_default(), end) else {
-            return if at > super::name_json::MAX_NAME { self.broken(out) } else { Taken::more(0) };
+            return if at > MAX_NAME { self.broken(out) } else { Taken::more(0) };
         };
         if name.is_empty() || !sign.starts_with('=') {
             return self.broken(out);

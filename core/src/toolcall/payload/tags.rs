@@ -1,10 +1,9 @@
 //! Calls as tags around a name, keys and values whose types only the schema tells.
 
-use super::name_json::MAX_NAME;
 use super::{Fate, Machine, Payload, Taken, run};
 use crate::toolcall::arguments::{Pairs, Typed};
 use crate::toolcall::json::{Dialect, Json};
-use crate::toolcall::lead::{Found, Lead, after_blank, is_name, lead, lead_any, scan};
+use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, is_name, lead, lead_any, scan, scan_near};
 use crate::toolcall::out::Out;
 use crate::toolcall::schema::Types;
 
@@ -120,7 +119,7 @@ impl Tags {
             markers.push(self.spec.key);
             markers.extend(self.spec.call_end);
         }
-        let (at, length) = match scan(behind, &markers, end) {
+        let (at, length) = match scan_near(behind, &markers, end) {
             Found::At(at, which) if at <= MAX_NAME => {
                 (at, if which < consumed { markers.get(which).map_or(0, |marker| marker.len()) } else { 0 })
             }
@@ -192,7 +191,7 @@ impl Tags {
     }
 
     fn key(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        let at = match scan(rest, &[self.spec.key_end], end) {
+        let at = match scan_near(rest, &[self.spec.key_end], end) {
             Found::At(at, _) if at <= MAX_NAME => at,
             Found::Hold(at) if at <= MAX_NAME => return Taken::more(0),
             _ => {
@@ -211,7 +210,7 @@ impl Tags {
     }
 
     fn before_value(&mut self, rest: &str, end: bool) -> Taken {
-        match scan(rest, &[self.spec.value], end) {
+        match scan_near(rest, &[self.spec.value], end) {
             Found::At(at, _) if at <= MAX_NAME => {
                 self.state = State::ValueStart;
                 Taken::more(at + self.spec.value.len())
