@@ -98,7 +98,8 @@ pub(crate) fn draft(asked: Asked<'_>, prompt: &Prompt, before: &Before) -> Prefi
     let Asked { key, class, model, tokens, mask, .. } = asked;
     let conversation = before.own.as_ref().map(|(own, _)| compare(own, prompt, tokens, mask));
     let model_last = before.model_last.as_ref().map(|last| compare(last, prompt, tokens, mask));
-    let (outcome, reason) = outcome(prompt, before, [conversation.as_ref(), model_last.as_ref()], model, asked.compacted);
+    let (outcome, reason) =
+        outcome(prompt, before, [conversation.as_ref(), model_last.as_ref()], model, asked.compacted);
     let bytes = prompt.text().len() as u64;
     PrefixReport {
         request_id: asked.request_id,
