@@ -61,6 +61,7 @@ pub mod proxy;
 mod secret;
 mod session;
 mod stream;
+pub mod toolcall;
 mod translate;
 pub mod wire;
 

@@ -186,6 +186,11 @@ def streams(world: World, command: str) -> None:
     tells("event: message_start", "event: message_stop")(world, command)
 
 
+def parses(world: World, command: str) -> None:
+    (world.folder / "answer.txt").write_text("<think>Hm.</think>Hi")
+    tells('"text":"Hi"', '"thinking":"Hm."')(world, command)
+
+
 RUN = {
     "cargo run --release": cargo_run,
     "make test": make_test,
@@ -205,6 +210,7 @@ RUN = {
     "claude --permission-mode default": by_hand,
     "anyclaude translate request.json": translates,
     "anyclaude stream capture.sse": streams,
+    "anyclaude parse-tools < answer.txt": parses,
 }
 
 

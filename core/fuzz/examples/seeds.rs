@@ -17,6 +17,7 @@ fn main() {
         "request_json" => sections("translate", "request"),
         "own_thinking" => signed(sections("translate", "request")),
         "response_json" => sections("response", "answer"),
+        "tool_text" => controlled(answers()),
         "error_body" => controlled(errors()),
         other => panic!("no target {other:?}"),
     };
@@ -49,6 +50,21 @@ fn signed(seeds: Seeds) -> Seeds {
         String::from_utf8_lossy(&seed).replace("\"signature\":\"\"", &signature).into_bytes()
     };
     seeds.into_iter().map(|(name, seed)| (name, sign(seed))).collect()
+}
+
+/// What models wrote: the cases of all formats, one a line.
+fn answers() -> Seeds {
+    let lines = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("a text");
+        let cases: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let seed = move |(at, case): (usize, Value)| (format!("{}-{at}", stem(&path)), text_of(&case));
+        cases.into_iter().enumerate().map(seed).collect::<Seeds>()
+    };
+    files("toolcall").into_iter().flat_map(lines).collect()
+}
+
+fn text_of(case: &Value) -> Vec<u8> {
+    case["text"].as_str().expect("a text").as_bytes().to_vec()
 }
 
 fn errors() -> Seeds {

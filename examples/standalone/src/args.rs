@@ -1,5 +1,6 @@
 //! Arguments. The settings among them are made from the core's list, so that no flag can be forgotten.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Translate(Convert),
     /// Print the Messages stream for a chat-completions stream.
     Stream(Convert),
+    /// Print the text, the thinking and the tool calls in what a model has written.
+    ParseTools(ParseTools),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -234,4 +237,27 @@ pub(crate) struct Convert {
     /// The server's model for requests that ask for a Claude model.
     #[arg(long)]
     pub(crate) model: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ParseTools {
+    /// The only format to look for.
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) format: Option<String>,
+
+    /// The model that wrote the text: its formats are looked for first.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+
+    /// A file with the tool definitions of the request, a JSON array; without tools there are no calls.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tools: Option<PathBuf>,
+
+    /// Feed so many characters at a time, as a stream would.
+    #[arg(long, value_name = "N")]
+    pub(crate) chunk: Option<NonZeroUsize>,
+
+    /// The prompt ended in the marker that opens thinking.
+    #[arg(long)]
+    pub(crate) prompt_opens_thinking: bool,
 }

@@ -95,12 +95,19 @@ fn wait(child: &mut Child) -> String {
     "none: it runs on".to_owned()
 }
 
-/// Versions, ports and the system's numbers of errors are not what a case is about.
+/// Versions, ports, fresh ids and the system's numbers of errors are not what a case is about.
 fn filter(text: &str, busy: &str) -> String {
     let mut text = text.replace(env!("CARGO_PKG_VERSION"), "{version}").replace(&format!(":{busy}"), ":{busy}");
     if let Some(at) = text.find("(os error ") {
         let digits = text.get(at + 10..).and_then(|rest| rest.find(')')).unwrap_or(0);
         text.replace_range(at + 10..at + 10 + digits, "{number}");
+    }
+    // Ids are fresh, and of one length.
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find("toolu_")).map(|at| from + at + 6) {
+        let id = text[at..].find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len() - at);
+        text.replace_range(at..at + id, &format!("{{{id}}}"));
+        from = at;
     }
     text
 }

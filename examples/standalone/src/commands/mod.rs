@@ -8,6 +8,7 @@ mod convert;
 mod doctor;
 mod live;
 mod models;
+mod parse_tools;
 mod serve;
 mod status;
 mod switch;
@@ -45,6 +46,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::WhyMiss(args) => why_miss::run(&args),
         Command::Translate(file) => convert::translate(&file),
         Command::Stream(file) => convert::stream(&file),
+        Command::ParseTools(args) => parse_tools::run(&args),
     }?;
     Ok(ExitCode::SUCCESS)
 }

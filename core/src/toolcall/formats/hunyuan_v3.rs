@@ -1,0 +1,27 @@
+//! Hunyuan 3 and 4: GLM's pairs behind a name and a separator.
+
+use crate::toolcall::format::{Begins, Format, Mark, PLAIN, Reads};
+use crate::toolcall::payload::TagSpec;
+
+const TAGS: TagSpec = TagSpec {
+    wrap: &[],
+    call: "<tool_call>",
+    name_end: &["<tool_sep>"],
+    key: "<arg_key>",
+    key_end: "</arg_key>",
+    value: "<arg_value>",
+    value_end: &["</arg_value>"],
+    value_cut: &[],
+    call_end: &["</tool_call>"],
+    after: &[],
+    close: &["</tool_calls>"],
+    trims: false,
+};
+
+/// Hunyuan 3 and 4: GLM's pairs behind a name and a separator.
+pub(in crate::toolcall) const FORMAT: Format = Format {
+    name: "hunyuan_v3",
+    models: &["hy-v*", "hy3*", "hy4*"],
+    marks: &[Mark::new("<tool_calls>", Begins::Tag(&["<tool_call>"]), Reads::Tags(TAGS))],
+    ..PLAIN
+};
