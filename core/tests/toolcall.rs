@@ -208,9 +208,10 @@ fn names_of_models_choose() {
     assert!(anyclaude_core::toolcall::for_model("gpt-4o").is_empty());
 }
 
+/// That it takes linear time is for the bench `text_calls` to show.
 #[test]
-fn hostile_text_takes_linear_time() {
-    let big = 1 << 20;
+fn hostile_text_is_read_to_its_end() {
+    let big = 256 << 10;
     for unit in [
         "<",
         "<tool_call>",
@@ -233,15 +234,8 @@ fn hostile_text_takes_linear_time() {
         "]<]minimax[>[",
     ] {
         let text = unit.repeat(big / unit.len());
-        let took = |text: &str| {
-            let start = std::time::Instant::now();
-            let parsed = parse(Choice::Any, &tools(), false, text);
-            assert!(parsed.text.len() <= text.len());
-            start.elapsed()
-        };
-        took(&text[..text.len() / 8]);
-        let (small, large) = (took(&text[..text.len() / 4]), took(&text));
-        assert!(large < small * 12 + std::time::Duration::from_millis(300), "{unit:?}: {small:?} and {large:?}");
+        let parsed = parse(Choice::Any, &tools(), false, &text);
+        assert!(parsed.text.len() <= text.len(), "{unit}");
     }
 }
 
