@@ -69,19 +69,22 @@ pub(super) fn find(before: &Prompt, now: &Prompt, at: usize, compacted: bool) ->
             let text = "the system prompt changed; a line that changes by itself can be pinned (--pin-lines)";
             Reason::new(ReasonCode::System, text)
         }
-        (Part::Tool(_), _) | (_, Part::Tool(_)) => tools(before, now, new),
+        (Part::Tool(old), Part::Tool(new)) if before.tool_names().nth(old) == now.tool_names().nth(new) => {
+            // Whatever was added or is gone stands behind it.
+            Reason::new(ReasonCode::ToolChanged, format!("{} was changed", name(now, Part::Tool(new))))
+        }
+        (Part::Tool(_), _) | (_, Part::Tool(_)) => tools(before, now),
         (Part::Message(place), Part::Message(_)) => message(before, now, place, compacted),
     }
 }
 
-fn tools(before: &Prompt, now: &Prompt, at: Part) -> Reason {
+fn tools(before: &Prompt, now: &Prompt) -> Reason {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.tool_names().collect(), now.tool_names().collect());
     let only_in = |these: &[&str], those: &[&str]| -> Vec<String> {
         these.iter().filter(|name| !those.contains(name)).map(|name| (*name).to_owned()).collect()
     };
     let (added, removed) = (only_in(&new, &old), only_in(&old, &new));
     match (added.as_slice(), removed.as_slice()) {
-        ([], []) if old == new => Reason::new(ReasonCode::ToolChanged, format!("{} was changed", name(now, at))),
         ([], []) => Reason::new(ReasonCode::ToolOrder, "the tools stand in another order"),
         ([], removed) => Reason::new(ReasonCode::ToolRemoved, format!("tools are gone: {}", list(removed))),
         (added, []) => Reason::new(ReasonCode::ToolAdded, format!("tools were added: {}", list(added))),
