@@ -155,7 +155,7 @@ fn prompts_keep_what_was_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/prefix");
     let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() >= 20, "{} cases", files.len());
+    assert!(files.len() >= 40, "{} cases", files.len());
     for file in files {
         run(&file);
     }

@@ -58,8 +58,10 @@ fn cases() -> Vec<Case> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut cases = Vec::new();
+    let mut without: Vec<&str> = formats().map(|format| format.name).collect();
     for file in files {
         let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        without.retain(|name| *name != stem);
         for line in fs::read_to_string(&file).unwrap().lines().filter(|line| !line.is_empty()) {
             let case: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{stem}: {error}: {line}"));
             let word = |key: &str| case.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -76,6 +78,7 @@ fn cases() -> Vec<Case> {
             });
         }
     }
+    assert!(without.is_empty() && cases.len() >= 900, "{} cases, none of {without:?}", cases.len());
     cases
 }
 

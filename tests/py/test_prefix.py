@@ -15,6 +15,7 @@ import pytest
 from anyclaude import StreamConverter, Translator
 
 CASES = sorted((Path(__file__).parent.parent / "golden" / "prefix").glob("*.json"))
+assert len(CASES) >= 40, CASES
 HEADERS = {"class": "x-claude-code-request-class", "agent_type": "x-claude-code-agent-type", "betas": "anthropic-beta",
            "compaction": "x-claude-code-compaction", "compacted": "x-claude-code-context-compacted"}
 

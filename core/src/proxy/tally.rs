@@ -196,9 +196,8 @@ impl Tally {
 
     /// How long the server read before it said anything. An answer in one piece does not tell.
     fn prefill_ms(&self) -> Option<u64> {
-        let at = |stage| self.stages.iter().find(|(reached, _)| *reached == stage).map(|(_, at)| *at);
-        let since = at(Stage::FirstToken)?.checked_sub(at(Stage::Translate)?)?;
-        self.context.stream.then(|| millis(since))
+        let read = self.millis_of(Stage::FirstToken)?.checked_sub(self.millis_of(Stage::Translate)?)?;
+        self.context.stream.then_some(read)
     }
 
     fn millis_of(&self, stage: Stage) -> Option<u64> {

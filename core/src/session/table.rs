@@ -21,7 +21,7 @@ const MAX_MODELS: usize = 8;
 const MAX_KINDS: usize = 16;
 
 /// Reports kept of each session.
-pub(crate) const MAX_REPORTS: usize = 50;
+const MAX_REPORTS: usize = 50;
 
 /// Sessions whose reports are kept.
 const MAX_REPORTED: usize = 64;
@@ -305,8 +305,9 @@ impl SessionTable {
 
     /// Changes a conversation, and keeps the table within its bounds.
     fn change(&mut self, key: &SessionKey, now: Timestamp, change: impl FnOnce(&mut Session)) {
-        let mut session = self.sessions.pop(key).unwrap_or_default();
-        self.bytes -= session.bytes().min(self.bytes);
+        let known = self.sessions.pop(key);
+        self.bytes -= known.as_ref().map_or(0, Session::bytes).min(self.bytes);
+        let mut session = known.unwrap_or_default();
         session.last_use = now;
         change(&mut session);
         self.bytes += session.bytes();
@@ -389,6 +390,7 @@ mod tests {
             table.record(&key(name), "m", Seed(1), &turn(1, 1), Timestamp(name as u64));
         }
         assert_eq!(table.sessions.len(), MAX_SESSIONS);
+        assert_eq!(table.bytes, table.sessions.iter().map(|(_, session)| session.bytes()).sum::<usize>());
         table.correct(&key(1), "m", 1, Timestamp(2 * SESSION_IDLE_MS));
         assert_eq!((table.sessions.len(), table.bytes), (0, 0));
     }

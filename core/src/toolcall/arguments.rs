@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::json::{JsonSink, Kind, push_escaped};
+use super::json::{JsonSink, Kind};
 use super::out::Out;
 use super::schema::{Properties, Types};
+use crate::wire::JsonText;
 
 /// Passes an argument object through as it comes. Only a value whose beginning contradicts the type of its
 /// property is held until it ends, and made to fit.
@@ -90,9 +91,7 @@ impl Pairs {
             self.held.push_str(text);
             return;
         }
-        let mut escaped = String::with_capacity(text.len());
-        text.chars().for_each(|c| push_escaped(&mut escaped, c));
-        out.arguments(&escaped);
+        out.arguments(JsonText::from_plain(text).as_escaped());
     }
 
     /// The value is complete.

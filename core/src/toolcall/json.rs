@@ -375,7 +375,7 @@ impl Json {
 }
 
 /// A character inside of a JSON string.
-pub(super) fn push_escaped(out: &mut String, c: char) {
+fn push_escaped(out: &mut String, c: char) {
     match c {
         '"' => out.push_str("\\\""),
         '\\' => out.push_str("\\\\"),

@@ -18,7 +18,7 @@ impl Translator {
     }
 
     /// Remembers what a turn produced; gives its request's [`PrefixReport`], complete with the server's figures.
-    /// `None` for a turn that broke, or whose request was not to be remembered.
+    /// `None` for a turn that broke or was recorded before, or whose request was not to be remembered.
     pub fn record(&self, context: &RequestContext, turn: &TurnRecord, now: Timestamp) -> Option<PrefixReport> {
         turn.stop_reason?;
         let mut sessions = lock(&self.sessions);

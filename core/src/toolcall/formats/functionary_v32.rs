@@ -5,35 +5,16 @@ use crate::toolcall::json::Dialect;
 use crate::toolcall::payload::NameSpec;
 use crate::toolcall::schema::Tools;
 
+const CALL: NameSpec =
+    NameSpec { open: &[">>>"], name, after: &[], close: &[], dialect: Dialect::PLAIN, declared: true };
+
 /// Functionary 3.2: a receiver on a line, and what it gets below.
 pub(in crate::toolcall) const FORMAT: Format = Format {
     name: "functionary_v32",
     models: &["functionary-*v3.2*"],
     bare: &[
-        Mark::new(
-            "",
-            Begins::Recipient(&[]),
-            Reads::Name(NameSpec {
-                open: &[">>>"],
-                name,
-                after: &[],
-                close: &[],
-                dialect: Dialect::PLAIN,
-                declared: true,
-            }),
-        ),
-        Mark::new(
-            ">>>",
-            Begins::Recipient(&[]),
-            Reads::Name(NameSpec {
-                open: &[">>>"],
-                name,
-                after: &[],
-                close: &[],
-                dialect: Dialect::PLAIN,
-                declared: true,
-            }),
-        ),
+        Mark::new("", Begins::Recipient(&[]), Reads::Name(CALL)),
+        Mark::new(">>>", Begins::Recipient(&[]), Reads::Name(CALL)),
     ],
     wraps: &[Pair::new("all\n", ""), Pair::new(">>>all\n", "")],
     ..PLAIN

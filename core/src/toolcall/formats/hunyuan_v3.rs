@@ -3,20 +3,8 @@
 use crate::toolcall::format::{Begins, Format, Mark, PLAIN, Reads};
 use crate::toolcall::payload::TagSpec;
 
-const TAGS: TagSpec = TagSpec {
-    wrap: &[],
-    call: "<tool_call>",
-    name_end: &["<tool_sep>"],
-    key: "<arg_key>",
-    key_end: "</arg_key>",
-    value: "<arg_value>",
-    value_end: &["</arg_value>"],
-    value_cut: &[],
-    call_end: &["</tool_call>"],
-    after: &[],
-    close: &["</tool_calls>"],
-    trims: false,
-};
+const TAGS: TagSpec =
+    TagSpec { call: "<tool_call>", name_end: &["<tool_sep>"], close: &["</tool_calls>"], ..super::glm45::TAGS };
 
 /// Hunyuan 3 and 4: GLM's pairs behind a name and a separator.
 pub(in crate::toolcall) const FORMAT: Format = Format {

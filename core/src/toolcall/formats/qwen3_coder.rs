@@ -3,7 +3,8 @@
 use crate::toolcall::format::{Begins, Format, Mark, PLAIN, Reads};
 use crate::toolcall::payload::TagSpec;
 
-const TAGS: TagSpec = TagSpec {
+/// The tags inside of the wrapper, which others have as well.
+pub(super) const TAGS: TagSpec = TagSpec {
     wrap: &[],
     call: "<function=",
     name_end: &[">"],

@@ -3,20 +3,7 @@
 use crate::toolcall::format::{Begins, Format, Mark, PLAIN, Pair, Reads};
 use crate::toolcall::payload::TagSpec;
 
-const TAGS: TagSpec = TagSpec {
-    wrap: &[],
-    call: "<function=",
-    name_end: &[">"],
-    key: "<parameter=",
-    key_end: ">",
-    value: "",
-    value_end: &["</parameter>"],
-    value_cut: &["\n<parameter=", "\n</function>"],
-    call_end: &["</function>"],
-    after: &[],
-    close: &["</seed:tool_call>"],
-    trims: true,
-};
+const TAGS: TagSpec = TagSpec { close: &["</seed:tool_call>"], ..super::qwen3_coder::TAGS };
 
 /// Seed-OSS: Qwen3-Coder's tags in wrappers of its own.
 pub(in crate::toolcall) const FORMAT: Format = Format {
