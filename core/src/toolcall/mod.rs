@@ -5,6 +5,8 @@
 //! share are written once.
 
 mod arguments;
+mod choice;
+mod collect;
 mod format;
 mod formats;
 mod json;
@@ -16,7 +18,9 @@ mod parser;
 mod payload;
 mod schema;
 
+pub use choice::{Choice, read_tools};
+pub use collect::{Collector, Parsed, parse};
 pub use format::Format;
 pub use formats::{by_name, for_model, formats};
 pub use out::Piece;
-pub use parser::{Choice, Collector, Parsed, ToolParser, parse};
+pub use parser::ToolParser;

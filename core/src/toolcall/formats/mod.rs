@@ -52,6 +52,7 @@ mod xlam;
 
 use super::format::{Begins, Format, Mark, Reads};
 use super::payload::{CallRules, JsonSpec, PythonSpec};
+use crate::{Error, ErrorKind, Result};
 
 /// The formats, in the order in which they are asked what a marker means.
 pub(super) const ALL: &[&Format] = &[
@@ -128,8 +129,15 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
 }
 
 /// The format of this name.
-pub fn by_name(name: &str) -> Option<&'static Format> {
-    formats().find(|format| format.name == name)
+///
+/// # Errors
+/// An unknown name; the message lists the known ones.
+pub fn by_name(name: &str) -> Result<&'static Format> {
+    formats().find(|format| format.name == name).ok_or_else(|| {
+        let known: Vec<&str> = formats().map(|format| format.name).collect();
+        let message = format!("format: {name:?} is not known; choose one of {}", known.join(", "));
+        Error::new(ErrorKind::Config, message)
+    })
 }
 
 /// The formats that a model of this name writes: those with the longest pattern that fits, then the leftmost.
