@@ -73,6 +73,8 @@ pub struct TurnRecord {
     pub(crate) text: String,
     /// What was thought, likewise.
     pub(crate) thinking: String,
+    /// What the answer has shown of its model.
+    pub(crate) found: crate::recover::Found,
 }
 
 /// A call as the client was told of it.

@@ -5,6 +5,8 @@
 //! share are written once.
 
 mod arguments;
+mod choice;
+mod collect;
 mod format;
 mod formats;
 mod json;
@@ -15,8 +17,13 @@ mod out;
 mod parser;
 mod payload;
 pub(crate) mod schema;
+mod setting;
 
+pub(crate) use choice::Selection;
+pub use collect::{Collector, Parsed, parse};
 pub use format::Format;
 pub use formats::{by_name, for_model, formats};
 pub use out::Piece;
-pub use parser::{Choice, Collector, Parsed, ToolParser, parse};
+pub(crate) use out::{Keeps, Voice};
+pub use parser::{Choice, ToolParser};
+pub use setting::ToolFormat;

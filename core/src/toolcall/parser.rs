@@ -1,12 +1,14 @@
 //! From what a model writes to text, thinking and calls, while it comes.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::format::{Format, Mark, Verdict};
-use super::formats;
+use super::choice::Selection;
+use super::format::{Format, Mark, Pair, Verdict};
 use super::lead::{Lead, after_blank, lead};
 use super::live::{Live, Seen, Target};
-use super::out::{Flow, Out, Piece, Voice};
+use super::out::{Flow, Keeps, Out, Piece, Voice};
 use super::payload::{Fate, Payload};
 use super::schema::Tools;
 
@@ -43,7 +45,7 @@ pub enum Choice<'c> {
 /// ```
 #[derive(Debug)]
 pub struct ToolParser {
-    live: Live,
+    live: Arc<Live>,
     tools: Tools,
     flow: Flow,
     /// What came and was not looked at, or cannot be decided yet.
@@ -64,7 +66,15 @@ pub struct ToolParser {
     bare_tried: bool,
     /// The last character of the text.
     last: char,
+    /// What stood around the thinking.
+    pair: Option<Pair>,
+    /// Thinking was ended that nothing had begun.
+    stray_closer: bool,
 }
+
+/// The most bytes of what may become a call and is none yet. More of it is text, whatever it is: a whole file in
+/// the arguments of a call without a marker is far below.
+const MAX_HELD: usize = 8 << 20;
 
 #[derive(Debug)]
 enum State {
@@ -86,16 +96,18 @@ impl ToolParser {
     pub fn new(choice: Choice<'_>, tools: &[Value], prompt_opens_thinking: bool) -> Self {
         let null = Value::Null;
         let named = |tool| Some((Value::as_str(Value::get(tool, "name")?)?, tool.get("input_schema").unwrap_or(&null)));
-        Self::for_tools(choice, Tools::new(tools.iter().filter_map(named)), prompt_opens_thinking)
+        let tools = Tools::new(tools.iter().filter_map(named));
+        let selection = match choice {
+            Choice::Any => Selection::default(),
+            Choice::Format(format) => Selection::named(format),
+            Choice::Model(name) => Selection::by_model(name),
+        };
+        ToolParser::with(&selection, tools, prompt_opens_thinking)
     }
 
-    /// A parser for an answer to a request with tools that are known already.
-    pub(crate) fn for_tools(choice: Choice<'_>, tools: Tools, prompt_opens_thinking: bool) -> Self {
-        let live = match choice {
-            Choice::Any => Live::new(&[], false, !tools.is_empty()),
-            Choice::Format(format) => Live::new(&[format], true, !tools.is_empty()),
-            Choice::Model(name) => Live::new(&formats::for_model(name), false, !tools.is_empty()),
-        };
+    /// A parser for formats that have been decided on.
+    pub(crate) fn with(selection: &Selection, tools: Tools, prompt_opens_thinking: bool) -> Self {
+        let live = Live::of(selection, !tools.is_empty());
         let mut flow = Flow::new();
         let mut closers = Vec::new();
         if prompt_opens_thinking {
@@ -116,7 +128,73 @@ impl ToolParser {
             again: String::new(),
             bare_tried: false,
             last: '\n',
+            pair: None,
+            stray_closer: false,
         }
+    }
+
+    /// Keeps white space that a reader would not miss, but that a prompt which repeats the answer must have.
+    pub(crate) fn keeping(mut self, keeps: Keeps) -> Self {
+        self.flow.keeps = keeps;
+        self
+    }
+
+    /// Which voice text would have that can go out as it is: nothing waits, and no marker begins in it. The text is
+    /// that of a JSON string; `None` where it has to be looked at.
+    pub(crate) fn passes(&mut self, escaped: &str) -> Option<Voice> {
+        if !self.pending.is_empty() || !matches!(self.state, State::Words) || !self.flow.flows() {
+            return None;
+        }
+        let voice = self.flow.voice();
+        let is_start = if voice == Voice::Text { self.at_start } else { self.may_reopen };
+        if is_start || self.live.may_begin(escaped.as_bytes()) {
+            return None;
+        }
+        let last = escaped.chars().next_back()?;
+        let is_plain_end = last.is_alphanumeric() || (last.is_ascii_punctuation() && last != '\\');
+        if voice == Voice::Thinking && !is_plain_end && self.flow.keeps != Keeps::All {
+            return None; // white space at the end of a thought is kept back
+        }
+        // Behind an escape it is a letter; only quotation marks and blanks are told apart later.
+        self.last = last;
+        Some(voice)
+    }
+
+    /// A call came by another way: what may have been the beginning of the same one is forgotten, and what is open is
+    /// closed.
+    pub(crate) fn interrupt(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
+        let is_call = match &self.state {
+            State::Words => self.live.is_marker(self.pending.trim()),
+            State::Payload { calls, .. } => self.flow.calls == *calls,
+        };
+        if is_call {
+            (self.state, self.pending) = (State::Words, String::new());
+        }
+        self.advance(true, sink);
+        self.state = State::Words;
+        self.flow.release(sink);
+        self.flow.interrupt();
+        self.at_start = false;
+    }
+
+    /// What stood around the thinking, if it stood in the text: its opener and its closer.
+    pub(crate) fn thinking_pair(&self) -> Option<(&'static str, &'static str)> {
+        self.pair.map(|pair| (pair.open, pair.close))
+    }
+
+    /// Thinking was ended that nothing had begun, so the prompt must have: what came before was thinking, too.
+    pub(crate) fn met_stray_closer(&self) -> bool {
+        self.stray_closer
+    }
+
+    /// The words that come now are thinking.
+    pub(crate) fn is_thinking(&self) -> bool {
+        self.flow.voice() == Voice::Thinking
+    }
+
+    /// Calls so far.
+    pub(crate) fn calls(&self) -> usize {
+        self.flow.calls
     }
 
     /// More of the answer.
@@ -170,6 +248,11 @@ impl ToolParser {
         }
         match taken.fate {
             Fate::Open if taken.bytes == 0 => return None,
+            Fate::Open if raw.len() > MAX_HELD => {
+                let raw = std::mem::take(raw);
+                self.state = State::Words;
+                self.say(&raw, sink);
+            }
             Fate::Open => {}
             Fate::Over => self.state = State::Words,
             Fate::Text => {
@@ -225,6 +308,7 @@ impl ToolParser {
                     Lead::Full(length) => {
                         self.flow.turn_to(Voice::Thinking);
                         (self.may_reopen, self.closer_due) = (false, false);
+                        self.pair = Some(*pair);
                         if !is_thinking || self.closers.is_empty() {
                             self.closers = vec![pair.close];
                         }
@@ -303,12 +387,14 @@ impl ToolParser {
                 Target::Opens(pair) if self.flow.voice() == Voice::Text => {
                     self.flow.turn_to(Voice::Thinking);
                     self.closers = vec![pair.close];
+                    self.pair = Some(pair);
                     return Some(marker.len());
                 }
                 Target::Closes if self.flow.voice() == Voice::Thinking && !self.closers.contains(&marker) => {}
                 Target::Closes if self.flow.voice() == Voice::Thinking => {
                     self.flow.turn_to(Voice::Text);
                     (self.at_start, self.closer_due, self.may_reopen) = (true, false, false);
+                    self.pair = self.pair.or_else(|| self.live.pair_of(marker));
                     // It may begin the answer at the same time.
                     let wrap = self.live.wraps.iter().find(|wrap| wrap.open == marker);
                     self.wrapped = wrap.map(|wrap| wrap.close).or(self.wrapped);
@@ -316,6 +402,7 @@ impl ToolParser {
                 }
                 Target::Closes if self.flow.is_fresh() && !self.flow.has_channels => {
                     self.closer_due = false;
+                    self.met_closer(marker);
                     self.flow.turn_to(Voice::Text);
                     return Some(marker.len());
                 }
@@ -323,6 +410,7 @@ impl ToolParser {
                     let next = behind.chars().next().or(end.then_some('\n'))?;
                     if !is_mention(self.last, next) {
                         self.closer_due = false;
+                        self.met_closer(marker);
                         return Some(marker.len());
                     }
                 }
@@ -341,64 +429,18 @@ impl ToolParser {
         self.say(marker, sink);
         Some(marker.len())
     }
+
+    fn met_closer(&mut self, marker: &str) {
+        // Behind a call it is left over from a thought that the call has ended.
+        if self.flow.calls == 0 && self.pair.is_none() {
+            self.stray_closer = true;
+            self.pair = self.live.pair_of(marker);
+        }
+    }
 }
 
 /// Whether a closer between these characters is only spoken of.
 fn is_mention(before: char, behind: char) -> bool {
     let is_quote = |c| matches!(c, '`' | '"' | '\'');
     is_quote(before) || is_quote(behind) || (before == ' ' && matches!(behind, ' ' | '.' | ','))
-}
-
-/// What an answer was, as a whole.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Parsed {
-    /// The text.
-    pub text: String,
-    /// The thinking, if there was any.
-    pub thinking: Option<String>,
-    /// The calls: names and inputs.
-    pub calls: Vec<(String, Value)>,
-}
-
-/// Puts pieces together.
-#[derive(Debug, Default)]
-pub struct Collector {
-    parsed: Parsed,
-    arguments: String,
-}
-
-impl Collector {
-    /// Takes a piece.
-    pub fn take(&mut self, piece: Piece<'_>) {
-        match piece {
-            Piece::Text(text) => self.parsed.text.push_str(text),
-            Piece::Thinking(text) => self.parsed.thinking.get_or_insert_default().push_str(text),
-            Piece::CallStart(name) => self.parsed.calls.push((name.to_owned(), Value::Null)),
-            Piece::Arguments(json) => self.arguments.push_str(json),
-            Piece::CallEnd => {
-                // Arguments are an object, whatever was made of them.
-                let read = serde_json::from_str(&self.arguments).ok().filter(Value::is_object);
-                if let Some((_, input)) = self.parsed.calls.last_mut() {
-                    *input = read.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-                }
-                self.arguments.clear();
-            }
-        }
-    }
-
-    /// All of it.
-    pub fn finish(self) -> Parsed {
-        self.parsed
-    }
-}
-
-/// Reads an answer that has all come.
-pub fn parse(choice: Choice<'_>, tools: &[Value], prompt_opens_thinking: bool, text: &str) -> Parsed {
-    let mut parser = ToolParser::new(choice, tools, prompt_opens_thinking);
-    let mut collector = Collector::default();
-    let mut sink = |piece: Piece<'_>| collector.take(piece);
-    parser.push(text, &mut sink);
-    parser.finish(&mut sink);
-    collector.finish()
 }

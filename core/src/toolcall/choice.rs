@@ -1,0 +1,74 @@
+//! Which formats an answer is looked through for, and why.
+
+use super::format::Format;
+use super::formats;
+
+/// Formats that have been decided on. By default all that have markers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Selection {
+    formats: Vec<&'static Format>,
+    reason: Reason,
+}
+
+/// Why these formats were chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Nothing is known of the model: whatever marker comes first.
+    #[default]
+    Markers,
+    /// The user has named the format.
+    Setting,
+    /// The model's chat template, as the server tells it.
+    Template,
+    /// The model's name.
+    Name,
+}
+
+impl Selection {
+    /// One format and no other, because the user says so.
+    pub(crate) fn named(format: &'static Format) -> Self {
+        Selection { formats: vec![format], reason: Reason::Setting }
+    }
+
+    /// Those of the model of this name.
+    pub(crate) fn by_model(name: &str) -> Self {
+        match formats::for_model(name) {
+            formats if formats.is_empty() => Selection::default(),
+            formats => Selection { formats, reason: Reason::Name },
+        }
+    }
+
+    /// The one that the model's template shows. Where its name means that one and others, the others stay with it.
+    pub(crate) fn by_template(format: &'static Format, name: &str) -> Self {
+        let mut formats = vec![format];
+        let by_name = formats::for_model(name);
+        if by_name.iter().any(|other| other.name == format.name) {
+            formats.extend(by_name.into_iter().filter(|other| other.name != format.name));
+        }
+        Selection { formats, reason: Reason::Template }
+    }
+
+    /// The formats, the likeliest first.
+    pub(crate) fn formats(&self) -> &[&'static Format] {
+        &self.formats
+    }
+
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.formats.iter().map(|format| format.name).collect()
+    }
+
+    /// No other format is live.
+    pub(crate) fn only(&self) -> bool {
+        self.reason == Reason::Setting
+    }
+
+    /// Why these, in words that follow "because of".
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.reason {
+            Reason::Markers => "nothing that is known of the model: any marker counts",
+            Reason::Setting => "the setting tool_format",
+            Reason::Template => "the model's chat template",
+            Reason::Name => "the model's name",
+        }
+    }
+}
