@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::choice::Selection;
 use super::format::{Format, Mark, Pair, Verdict};
-use super::lead::{Lead, after_blank, lead};
+use super::lead::{Lead, after_blank, lead, lead_any};
 use super::live::{Live, Seen, Target};
 use super::out::{Flow, Keeps, Out, Piece, Voice};
 use super::payload::{Fate, Payload};
@@ -70,11 +70,38 @@ pub struct ToolParser {
     pair: Option<Pair>,
     /// Thinking was ended that nothing had begun.
     stray_closer: bool,
+    /// A call came by another way just now: the end of its text may be left over.
+    has_leftovers: bool,
 }
 
 /// The most bytes of what may become a call and is none yet. More of it is text, whatever it is: a whole file in
 /// the arguments of a call without a marker is far below.
 const MAX_HELD: usize = 8 << 20;
+
+/// What ends calls in text, and is left over where a server has taken the call out.
+const LEFTOVERS: &[&str] = &[
+    "</tool_call>",
+    "</tool_calls>",
+    "</function>",
+    "</function_calls>",
+    "</seed:tool_call>",
+    "</minimax:tool_call>",
+    "</longcat_tool_call>",
+    "</TOOLCALL>",
+    "<tool_call|>",
+    "<|/tool_call|>",
+    "<|tool_call_end|>",
+    "<|tool_calls_section_end|>",
+    "<|tools_suffix|>",
+    "<|END_ACTION|>",
+    "<end_function_call>",
+    "<｜tool▁call▁end｜>",
+    "<｜tool▁calls▁end｜>",
+    "</｜DSML｜invoke>",
+    "</｜DSML｜function_calls>",
+    "</｜DSML｜tool_calls>",
+    "<|call|>",
+];
 
 #[derive(Debug)]
 enum State {
@@ -130,6 +157,7 @@ impl ToolParser {
             last: '\n',
             pair: None,
             stray_closer: false,
+            has_leftovers: false,
         }
     }
 
@@ -147,7 +175,7 @@ impl ToolParser {
         }
         let voice = self.flow.voice();
         let is_start = if voice == Voice::Text { self.at_start } else { self.may_reopen };
-        if is_start || self.live.may_begin(escaped.as_bytes()) {
+        if is_start || self.has_leftovers || self.live.may_begin(escaped.as_bytes()) {
             return None;
         }
         let last = escaped.chars().next_back()?;
@@ -174,7 +202,7 @@ impl ToolParser {
         self.state = State::Words;
         self.flow.release(sink);
         self.flow.interrupt();
-        self.at_start = false;
+        (self.at_start, self.has_leftovers) = (false, true);
     }
 
     /// What stood around the thinking, if it stood in the text: its opener and its closer.
@@ -279,6 +307,9 @@ impl ToolParser {
 
     /// Reads on in text or thinking; `None` when more must come.
     fn words(&mut self, rest: &str, end: bool, sink: &mut dyn FnMut(Piece<'_>)) -> Option<usize> {
+        if self.has_leftovers && let Some(step) = self.leftover(rest, end) {
+            return step;
+        }
         let is_start = if self.flow.voice() == Voice::Text { self.at_start } else { self.may_reopen };
         if is_start && let Some(step) = self.start(rest, end) {
             return step;
@@ -293,6 +324,19 @@ impl ToolParser {
             Seen::At(at, _) => {
                 self.say(rest.get(..at).unwrap_or_default(), sink);
                 Some(at)
+            }
+        }
+    }
+
+    /// The end of a call that came by another way. `None` when there is nothing of it, `Some(None)` when more must come.
+    fn leftover(&mut self, rest: &str, end: bool) -> Option<Option<usize>> {
+        let Some((blank, behind)) = after_blank(rest, end) else { return Some(None) };
+        match lead_any(behind, LEFTOVERS, end) {
+            Lead::Full(length) => Some(Some(blank + length)),
+            Lead::Partial if !end => Some(None),
+            _ => {
+                self.has_leftovers = false;
+                None
             }
         }
     }
