@@ -58,6 +58,7 @@ pub mod pdf;
 pub mod prefix;
 #[cfg(feature = "proxy")]
 pub mod proxy;
+mod recover;
 mod secret;
 mod session;
 mod stream;
@@ -75,7 +76,7 @@ pub use session::{MAX_SESSIONS, SessionKey, Timestamp, ToolCallRecord, TurnRecor
 pub use stream::{Progress, StreamConverter};
 pub use translate::{
     BackendFailure, DocumentText, Hints, LOCAL_MODEL, NoDocuments, Note, NoteKind, Options, RefusedParameter,
-    RequestClass, RequestContext, RequestMeta, StreamFailure, ToolNames, Translated, Translator, classify,
+    RequestClass, RequestContext, RequestMeta, StreamFailure, ToolNames, ToolSupply, Translated, Translator, classify,
     classify_stream_error, count_tokens, cut_own_thinking, is_claude_name, refused_parameter,
 };
 pub use wire::Dialect;

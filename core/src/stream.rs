@@ -5,6 +5,7 @@ use crate::encode::{Blocks, MessageWriter, Outcome, SseWriter, TokenCounts};
 use crate::encode::{push_message_delta, push_message_start, push_ping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventSink, Stop};
+use crate::recover::{Found, Recovery};
 use crate::session::{KeptText, ToolCallRecord, TurnRecord};
 use crate::translate::RequestContext;
 use crate::wire::ApiError;
@@ -31,6 +32,7 @@ pub struct StreamConverter {
     context: RequestContext,
     splitter: SseSplitter,
     decoder: Decoder,
+    recovery: Recovery,
     answer: Answer,
     phase: Phase,
 }
@@ -76,6 +78,7 @@ impl StreamConverter {
         StreamConverter {
             splitter: SseSplitter::new(),
             decoder: Decoder::new(&context),
+            recovery: Recovery::new(&context),
             answer: Answer::new(&context),
             phase: Phase::Fresh,
             context,
@@ -112,7 +115,8 @@ impl StreamConverter {
     pub fn push_response(&mut self, json: &[u8], out: &mut Vec<u8>) -> Progress {
         self.push_chunk(json, out);
         // One JSON document is whole by itself, also from servers that give no reason.
-        if self.phase == Phase::Started && (self.answer.blocks.any() || self.decoder.calls_complete()) {
+        if self.phase == Phase::Started && (self.answer.blocks.any() || self.recovery.holds() || self.calls_complete())
+        {
             self.end(out);
         }
         self.progress()
@@ -153,7 +157,7 @@ impl StreamConverter {
         match self.phase {
             Phase::Ended => return,
             // What was asked for has come; that the connection broke afterwards costs nothing.
-            Phase::Started if self.decoder.stopped() || self.decoder.calls_complete() => return self.end(out),
+            Phase::Started if self.decoder.stopped() || self.calls_complete() => return self.end(out),
             Phase::Fresh | Phase::Started => {}
         }
         let error = self.context.masked(error.clone());
@@ -170,7 +174,8 @@ impl StreamConverter {
     /// What the turn produced so far.
     pub fn record(&self) -> TurnRecord {
         let failed = self.answer.failure.is_some();
-        self.answer.record(&self.context, &self.decoder, self.phase == Phase::Ended && !failed)
+        let ended = self.phase == Phase::Ended && !failed;
+        self.answer.record(&self.context, self.calls_complete(), self.recovery.found(), ended)
     }
 
     /// How far the answer is.
@@ -194,7 +199,8 @@ impl StreamConverter {
             return Ok(());
         }
         let mut writer = SseWriter(out);
-        self.decoder.chunk(data, &mut Encode { answer: &mut self.answer, writer: &mut writer });
+        let mut encode = Encode { answer: &mut self.answer, writer: &mut writer };
+        self.decoder.chunk(data, &mut self.recovery.before(&self.context, &mut encode));
         if self.decoder.closed() && self.answer.failure.is_none() {
             self.end(out);
         }
@@ -212,11 +218,17 @@ impl StreamConverter {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         let mut writer = SseWriter(out);
-        self.decoder.finish(&mut Encode { answer: &mut self.answer, writer: &mut writer });
+        let mut encode = Encode { answer: &mut self.answer, writer: &mut writer };
+        self.decoder.finish(&mut self.recovery.before(&self.context, &mut encode));
+        self.recovery.finish(&mut encode);
         self.answer.blocks.close(&mut writer);
-        let outcome = self.answer.outcome(&self.context, &self.decoder);
+        let outcome = self.answer.outcome(&self.context, self.calls_complete());
         push_message_delta(out, &outcome);
         self.phase = Phase::Ended;
+    }
+
+    fn calls_complete(&self) -> bool {
+        self.recovery.calls_complete(self.decoder.calls_complete())
     }
 }
 
@@ -228,25 +240,39 @@ const CUT_SHORT: &str = "the backend ended its stream in the middle of the answe
 /// # Errors
 /// The backend's own error in the client's terms, or [`ErrorKind::Backend`] when the body is no answer.
 pub(crate) fn convert_response(context: &RequestContext, body: &[u8]) -> Result<(Vec<u8>, TurnRecord)> {
+    let (message, record) = convert_whole(context, body)?;
+    // What a stream can only learn for the next time can be put right here: the prompt had opened the thinking.
+    if record.found.prompt_opened && !context.recovery.prompt_opens_thinking {
+        let mut context = context.clone();
+        context.recovery.prompt_opens_thinking = true;
+        return convert_whole(&context, body);
+    }
+    Ok((message, record))
+}
+
+fn convert_whole(context: &RequestContext, body: &[u8]) -> Result<(Vec<u8>, TurnRecord)> {
     let mut decoder = Decoder::new(context);
+    let mut recovery = Recovery::new(context);
     let mut answer = Answer::new(context);
     let mut writer = MessageWriter::default();
+    let mut encode = Encode { answer: &mut answer, writer: &mut writer };
     let is_whole = body.trim_ascii_start().starts_with(b"{");
     if is_whole {
-        decoder.chunk(body, &mut Encode { answer: &mut answer, writer: &mut writer });
+        decoder.chunk(body, &mut recovery.before(context, &mut encode));
     } else {
         // Some servers stream whatever they are asked for.
         let mut splitter = SseSplitter::new();
         let mut each = |event: crate::wire::sse::SseEvent<'_>| {
             if event.data.trim_ascii() != b"[DONE]" && !event.data.is_empty() {
-                decoder.chunk(event.data, &mut Encode { answer: &mut answer, writer: &mut writer });
+                decoder.chunk(event.data, &mut recovery.before(context, &mut encode));
             }
             Ok(())
         };
         splitter.push(body, &mut each)?;
         splitter.finish(&mut each)?;
     }
-    decoder.finish(&mut Encode { answer: &mut answer, writer: &mut writer });
+    decoder.finish(&mut recovery.before(context, &mut encode));
+    recovery.finish(&mut encode);
     if let Some(error) = answer.failure.take() {
         return Err(Error::told(ErrorKind::Backend, context.masked(error)));
     }
@@ -254,12 +280,13 @@ pub(crate) fn convert_response(context: &RequestContext, body: &[u8]) -> Result<
         let what = format!("the backend answered with something that is no {}", context.dialect.answer());
         return Err(Error::new(ErrorKind::Backend, what));
     }
-    if !decoder.stopped() && !is_whole && !decoder.calls_complete() {
+    let calls_complete = recovery.calls_complete(decoder.calls_complete());
+    if !decoder.stopped() && !is_whole && !calls_complete {
         return Err(Error::told(ErrorKind::Backend, ApiError::api(502, CUT_SHORT)));
     }
     answer.blocks.close(&mut writer);
-    let outcome = answer.outcome(context, &decoder);
-    let record = answer.record(context, &decoder, true);
+    let outcome = answer.outcome(context, calls_complete);
+    let record = answer.record(context, calls_complete, recovery.found(), true);
     Ok((writer.finish(context, &outcome), record))
 }
 
@@ -277,13 +304,13 @@ impl Answer {
         }
     }
 
-    fn outcome(&self, context: &RequestContext, decoder: &Decoder) -> Outcome {
+    fn outcome(&self, context: &RequestContext, calls_complete: bool) -> Outcome {
         let tokens = TokenCounts::new(&self.usage, context, self.blocks.bytes());
-        Outcome::new(self.stop.as_ref(), self.blocks.tools(), decoder.calls_complete(), tokens)
+        Outcome::new(self.stop.as_ref(), self.blocks.tools(), calls_complete, tokens)
     }
 
-    fn record(&self, context: &RequestContext, decoder: &Decoder, ended: bool) -> TurnRecord {
-        let outcome = self.outcome(context, decoder);
+    fn record(&self, context: &RequestContext, calls_complete: bool, found: Found, ended: bool) -> TurnRecord {
+        let outcome = self.outcome(context, calls_complete);
         TurnRecord {
             stop_reason: ended.then_some(outcome.stop_reason),
             input_tokens: outcome.tokens.input,
@@ -296,6 +323,7 @@ impl Answer {
             prefill_ms: None,
             text: self.text.get().to_owned(),
             thinking: self.thinking.get().to_owned(),
+            found,
         }
     }
 }

@@ -63,7 +63,7 @@ fn cases() -> Vec<Case> {
             let case: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{stem}: {error}: {line}"));
             let word = |key: &str| case.get(key).and_then(Value::as_str).map(str::to_owned);
             let model = word("model");
-            let own = (by_name(&stem).is_ok() && model.is_none()).then(|| stem.clone());
+            let own = (by_name(&stem).is_some() && model.is_none()).then(|| stem.clone());
             cases.push(Case {
                 about: format!("{stem}: {}", word("about").unwrap()),
                 format: word("format").or(own),
@@ -156,7 +156,7 @@ fn every_format_has_cases() {
 
 #[test]
 fn a_choice_that_cannot_be() {
-    let error = by_name("hermse").unwrap_err();
+    let error = Choice::named(Some("hermse"), None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     for format in formats() {
         assert!(error.message().contains(format.name), "{error}");

@@ -18,6 +18,13 @@ pub struct Model {
     pub tools: Option<bool>,
     /// Whether it takes images.
     pub images: Option<bool>,
+    /// The format of its tool calls, by its chat template: a name in the registry of formats.
+    pub tool_format: Option<&'static str>,
+    /// Its prompts end in the marker that opens thinking, and the server leaves thinking in the text.
+    pub opens_thinking: Option<bool>,
+    /// Its chat template takes thinking of earlier answers as a field of the message, by name; `false` where it only
+    /// looks for it in the text.
+    pub thinking_field: Option<bool>,
     /// Whether it is in memory.
     pub loaded: Option<bool>,
 }

@@ -75,7 +75,7 @@ impl Blocks {
             self.blank.clear();
             self.blank_kind = kind;
         }
-        if self.blank.len() < MAX_BLANK && text.is_blank() {
+        if self.blank.len() + text.as_escaped().len() <= MAX_BLANK && text.is_blank() {
             self.blank.push_str(text.as_escaped());
             return;
         }

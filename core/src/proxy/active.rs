@@ -15,7 +15,8 @@ use super::warnings::Warnings;
 use crate::backend::{self, BackendSpec, Model};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{Secret, Secrets};
-use crate::translate::{LOCAL_MODEL, Options, Translator};
+use crate::toolcall::ToolFormat;
+use crate::translate::{LOCAL_MODEL, Options, ToolSupply, Translator};
 use crate::wire::{ApiError, Dialect};
 
 /// Which backend a proxy is to use. Read from JSON by the same rules as [`Config`].
@@ -35,8 +36,14 @@ pub struct BackendChoice {
     pub model: Option<String>,
     /// The most tokens that prompt and answer may have together.
     pub context_window: Option<u64>,
-    /// Whether tools are sent.
-    pub tools: Switch,
+    /// How its model gets its tools.
+    pub tools: ToolSupply,
+    /// Which format of tool calls is looked for in its text.
+    pub tool_format: ToolFormat,
+    /// Whether prompts end in the marker that opens thinking.
+    pub prompt_opens_thinking: Switch,
+    /// Whether it is asked for streams.
+    pub backend_stream: Switch,
     /// Whether images are sent.
     pub images: Switch,
 }
@@ -49,8 +56,20 @@ impl BackendChoice {
 
     /// The settings of a proxy with this backend instead of its own.
     fn apply(self, config: &Config) -> Config {
-        let BackendChoice { backend, backend_url, backend_api, api_key, model, context_window, tools, images } = self;
-        Config { backend, backend_url, backend_api, api_key, model, context_window, tools, images, ..config.clone() }
+        Config {
+            backend: self.backend,
+            backend_url: self.backend_url,
+            backend_api: self.backend_api,
+            api_key: self.api_key,
+            model: self.model,
+            context_window: self.context_window,
+            tools: self.tools,
+            tool_format: self.tool_format,
+            prompt_opens_thinking: self.prompt_opens_thinking,
+            backend_stream: self.backend_stream,
+            images: self.images,
+            ..config.clone()
+        }
     }
 }
 
@@ -156,7 +175,10 @@ impl Active {
             model: config.model.clone(),
             max_output_tokens: config.max_output_tokens,
             context_window: config.context_window,
-            tools: config.tools.choice(),
+            tools: config.tools,
+            tool_format: config.tool_format,
+            prompt_opens_thinking: config.prompt_opens_thinking.choice(),
+            streams: config.backend_stream.choice(),
             images: config.images.choice(),
             dialect: config.backend_api,
             stand_ins: stand_ins.clone(),

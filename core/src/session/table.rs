@@ -71,6 +71,26 @@ struct ModelMemory {
     number: u64,
     /// How long it takes to read a token, in milliseconds.
     ms_per_token: Option<f64>,
+    habits: Habits,
+}
+
+/// What the answers of a model have shown of it, and of how its server passes them on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Habits {
+    /// Thinking comes in the text, opened by the prompt.
+    pub(crate) prompt_opens_thinking: bool,
+    /// What stands around thinking in the text.
+    pub(crate) thinking: Option<(&'static str, &'static str)>,
+}
+
+impl Habits {
+    fn learn(&mut self, found: &crate::recover::Found) {
+        // A thought that never ended may be no thought.
+        let is_closed = found.pair.is_some() || found.prompt_opened;
+        self.prompt_opens_thinking |= found.prompt_opened;
+        self.prompt_opens_thinking &= !(found.separate || (found.never_closed && !is_closed));
+        self.thinking = if found.separate { None } else { found.pair.or(self.thinking) };
+    }
 }
 
 /// What a kind of agent has asked a model.
@@ -85,7 +105,7 @@ struct Kind {
 impl Default for ModelMemory {
     fn default() -> Self {
         let kinds = LruCache::new(at_least_one(MAX_KINDS));
-        ModelMemory { kinds, recent: VecDeque::new(), number: 0, ms_per_token: None }
+        ModelMemory { kinds, recent: VecDeque::new(), number: 0, ms_per_token: None, habits: Habits::default() }
     }
 }
 
@@ -265,6 +285,9 @@ impl SessionTable {
                 session.tokens_per_estimate = Some((ratio, model.to_owned()));
             }
         });
+        if let Some(model) = self.models.get_mut(model) {
+            model.habits.learn(&turn.found);
+        }
         if let (Some(model), Some(ms)) = (self.models.get_mut(model), turn.prefill_ms)
             && turn.exact_usage
             && turn.cache_told
@@ -275,6 +298,11 @@ impl SessionTable {
             model.ms_per_token = Some(model.ms_per_token.map_or(measured, |known| (known + measured) / 2.0));
         }
         true
+    }
+
+    /// What the answers of a model have shown.
+    pub(crate) fn habits(&self, model: &str) -> Habits {
+        self.models.peek(model).map(|model| model.habits).unwrap_or_default()
     }
 
     /// How long the model takes to read a token, in milliseconds.

@@ -1,51 +1,74 @@
-//! What a parser is told: where to look, and the tools of the request.
-
-use serde_json::Value;
+//! Which formats an answer is looked through for, and why.
 
 use super::format::Format;
-use super::formats::by_name;
-use crate::{Error, ErrorKind, Result};
+use super::formats;
 
-/// Which formats a parser looks for.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub enum Choice<'c> {
-    /// All that have markers.
-    #[default]
-    Any,
-    /// This one and no other.
-    Format(&'static Format),
-    /// Those of the model of this name first, and all that have markers behind them.
-    Model(&'c str),
+/// Formats that have been decided on. By default all that have markers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Selection {
+    formats: Vec<&'static Format>,
+    reason: Reason,
 }
 
-impl<'c> Choice<'c> {
-    /// The choice of someone who names a format, a model or neither.
-    ///
-    /// # Errors
-    /// Both are named, or the format is not known; the message lists the known ones.
-    pub fn named(format: Option<&str>, model: Option<&'c str>) -> Result<Self> {
-        match (format, model) {
-            (Some(_), Some(_)) => Err(Error::new(
-                ErrorKind::Config,
-                "format and model: give one of them, a format is the only one looked for",
-            )),
-            (Some(format), None) => Ok(Choice::Format(by_name(format)?)),
-            (None, Some(model)) => Ok(Choice::Model(model)),
-            (None, None) => Ok(Choice::Any),
+/// Why these formats were chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Nothing is known of the model: whatever marker comes first.
+    #[default]
+    Markers,
+    /// The user has named the format.
+    Setting,
+    /// The model's chat template, as the server tells it.
+    Template,
+    /// The model's name.
+    Name,
+}
+
+impl Selection {
+    /// One format and no other, because the user says so.
+    pub(crate) fn named(format: &'static Format) -> Self {
+        Selection { formats: vec![format], reason: Reason::Setting }
+    }
+
+    /// Those of the model of this name.
+    pub(crate) fn by_model(name: &str) -> Self {
+        match formats::for_model(name) {
+            formats if formats.is_empty() => Selection::default(),
+            formats => Selection { formats, reason: Reason::Name },
         }
     }
-}
 
-/// The tool definitions of a request from their JSON: an array, as the Messages API has it.
-///
-/// # Errors
-/// It is none, or a definition in it has no name, as those of other APIs: without this, their calls would be text.
-pub fn read_tools(json: &[u8]) -> Result<Vec<Value>> {
-    let wrong = |message: String| Error::new(ErrorKind::InvalidRequest, message);
-    let tools: Vec<Value> = serde_json::from_slice(json).map_err(|error| wrong(format!("tools: {error}")))?;
-    match tools.iter().position(|tool| tool.get("name").is_none_or(|name| !name.is_string())) {
-        Some(at) => Err(wrong(format!("tools[{at}]: a definition has a name, as a string"))),
-        None => Ok(tools),
+    /// The one that the model's template shows. Where its name means that one and others, the others stay with it.
+    pub(crate) fn by_template(format: &'static Format, name: &str) -> Self {
+        let mut formats = vec![format];
+        let by_name = formats::for_model(name);
+        if by_name.iter().any(|other| other.name == format.name) {
+            formats.extend(by_name.into_iter().filter(|other| other.name != format.name));
+        }
+        Selection { formats, reason: Reason::Template }
+    }
+
+    /// The formats, the likeliest first.
+    pub(crate) fn formats(&self) -> &[&'static Format] {
+        &self.formats
+    }
+
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.formats.iter().map(|format| format.name).collect()
+    }
+
+    /// No other format is live.
+    pub(crate) fn only(&self) -> bool {
+        self.reason == Reason::Setting
+    }
+
+    /// Why these, in words that follow "because of".
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.reason {
+            Reason::Markers => "nothing that is known of the model: any marker counts",
+            Reason::Setting => "the setting tool_format",
+            Reason::Template => "the model's chat template",
+            Reason::Name => "the model's name",
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! An answer as a whole, put together from its pieces.
+//! Whole answers, put together from pieces.
 
 use serde_json::{Value, json};
 
-use super::choice::Choice;
+use super::given::Choice;
 use super::out::Piece;
 use super::parser::ToolParser;
 use crate::Seed;

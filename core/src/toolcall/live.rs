@@ -1,7 +1,9 @@
 //! Which markers are live for a parser.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::choice::Selection;
 use super::format::{Format, Mark, Pair, THINK};
 use super::formats;
 
@@ -43,7 +45,55 @@ pub(super) enum Seen {
     None(usize),
 }
 
+/// Those that were made so far, by their formats: few models are met, and few formats set.
+static MADE: Mutex<Vec<(Key, Arc<Live>)>> = Mutex::new(Vec::new());
+
+/// Names of the formats, whether no others are live, and whether there are tools.
+type Key = (Vec<&'static str>, bool, bool);
+
+/// The most of them that are kept; there are fewer sets of formats that models' names choose.
+const MAX_MADE: usize = 128;
+
 impl Live {
+    /// The markers of formats that have been decided on: made once.
+    pub(super) fn of(selection: &Selection, has_tools: bool) -> Arc<Self> {
+        let key: Key = (selection.names(), selection.only(), has_tools);
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, live)) = made.iter().find(|(known, _)| *known == key) {
+            return Arc::clone(live);
+        }
+        let live = Arc::new(Live::new(selection.formats(), selection.only(), has_tools));
+        if made.len() < MAX_MADE {
+            made.push((key, Arc::clone(&live)));
+        }
+        live
+    }
+
+    /// Whether a marker may begin somewhere in the text of a JSON string.
+    pub(super) fn may_begin(&self, escaped: &[u8]) -> bool {
+        let mut bytes = escaped.iter();
+        while let Some(byte) = bytes.next() {
+            if self.firsts.get(usize::from(*byte)) == Some(&true) {
+                return true;
+            }
+            // An escape may hold any character; the short ones hold blanks and marks that begin nothing.
+            if *byte == b'\\' && bytes.next() == Some(&b'u') {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether a text is a marker that opens or closes something.
+    pub(super) fn is_marker(&self, text: &str) -> bool {
+        self.targets.iter().any(|(marker, _)| *marker == text)
+    }
+
+    /// The pair that a closer belongs to.
+    pub(super) fn pair_of(&self, closer: &str) -> Option<Pair> {
+        self.pairs.iter().find(|pair| pair.close == closer).copied()
+    }
+
     /// The markers of these formats; with `only` no others are live.
     pub(super) fn new(chosen: &[&'static Format], only: bool, has_tools: bool) -> Self {
         let others =

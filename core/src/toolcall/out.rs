@@ -28,6 +28,7 @@ pub(super) struct Out<'o> {
 
 impl Out<'_> {
     pub(super) fn start(&mut self, name: &str) {
+        self.flow.release(self.sink);
         self.flow.interrupt();
         self.flow.calls += 1;
         self.flow.said = true;
@@ -47,7 +48,7 @@ impl Out<'_> {
 
 /// What the words of the model are at this point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Voice {
+pub(crate) enum Voice {
     #[default]
     Text,
     Thinking,
@@ -73,6 +74,20 @@ pub(super) struct Flow {
     pub(super) has_channels: bool,
     /// Calls so far.
     pub(super) calls: usize,
+    /// Which white space is kept.
+    pub(super) keeps: Keeps,
+}
+
+/// Which white space is kept that a reader would not miss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// None.
+    #[default]
+    None,
+    /// That before calls and at the end of text.
+    Text,
+    /// All of it: the thinking is nothing but thinking.
+    All,
 }
 
 impl Flow {
@@ -87,6 +102,7 @@ impl Flow {
             text_last: false,
             has_channels: false,
             calls: 0,
+            keeps: Keeps::None,
         }
     }
 
@@ -102,6 +118,19 @@ impl Flow {
     /// Whether no words came yet since the turn, a thought or a call.
     pub(super) fn is_fresh(&self) -> bool {
         self.fresh
+    }
+
+    /// Words would go out as they come.
+    pub(super) fn flows(&self) -> bool {
+        !self.fresh && self.blank.is_empty()
+    }
+
+    /// Gives the white space that waits for words, where it is kept.
+    pub(super) fn release(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
+        if self.keeps != Keeps::None && self.voice == Voice::Text && !self.blank.is_empty() {
+            sink(Piece::Text(&self.blank));
+            self.blank.clear();
+        }
     }
 
     /// The words that follow are of this kind.
@@ -167,6 +196,10 @@ impl Flow {
     }
 
     fn thinking(&mut self, words: &str, sink: &mut dyn FnMut(Piece<'_>)) {
+        if self.keeps == Keeps::All {
+            (self.fresh, self.thought) = (false, true);
+            return sink(Piece::Thinking(words));
+        }
         let behind = if self.fresh { words.trim_start() } else { words };
         let whole = behind.trim_end();
         if !whole.is_empty() {
@@ -187,6 +220,7 @@ impl Flow {
 
     /// Nothing more comes: an answer of nothing but white space is still an answer.
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
+        self.release(sink);
         if self.voice == Voice::Text && !self.said && !self.thought && !self.blank.is_empty() {
             sink(Piece::Text(&self.blank));
         }

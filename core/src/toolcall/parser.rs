@@ -1,13 +1,15 @@
 //! From what a model writes to text, thinking and calls, while it comes.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::choice::Choice;
-use super::format::{Mark, Verdict};
-use super::formats;
-use super::lead::{Lead, after_blank, lead};
+use super::choice::Selection;
+use super::format::{Mark, Pair, Verdict};
+use super::given::Choice;
+use super::lead::{Lead, after_blank, lead, lead_any};
 use super::live::{Live, Seen, Target};
-use super::out::{Flow, Out, Piece, Voice};
+use super::out::{Flow, Keeps, Out, Piece, Voice};
 use super::payload::{Fate, Payload};
 use super::schema::Tools;
 
@@ -31,7 +33,7 @@ use super::schema::Tools;
 /// ```
 #[derive(Debug)]
 pub struct ToolParser {
-    live: Live,
+    live: Arc<Live>,
     tools: Tools,
     flow: Flow,
     /// What came and was not looked at, or cannot be decided yet.
@@ -52,7 +54,42 @@ pub struct ToolParser {
     bare_tried: bool,
     /// The last character of the text.
     last: char,
+    /// What stood around the thinking.
+    pair: Option<Pair>,
+    /// Thinking was ended that nothing had begun.
+    stray_closer: bool,
+    /// A call came by another way just now: the end of its text may be left over.
+    has_leftovers: bool,
 }
+
+/// The most bytes of what may become a call and is none yet. More of it is text, whatever it is: a whole file in
+/// the arguments of a call without a marker is far below.
+const MAX_HELD: usize = 8 << 20;
+
+/// What ends calls in text, and is left over where a server has taken the call out.
+const LEFTOVERS: &[&str] = &[
+    "</tool_call>",
+    "</tool_calls>",
+    "</function>",
+    "</function_calls>",
+    "</seed:tool_call>",
+    "</minimax:tool_call>",
+    "</longcat_tool_call>",
+    "</TOOLCALL>",
+    "<tool_call|>",
+    "<|/tool_call|>",
+    "<|tool_call_end|>",
+    "<|tool_calls_section_end|>",
+    "<|tools_suffix|>",
+    "<|END_ACTION|>",
+    "<end_function_call>",
+    "<｜tool▁call▁end｜>",
+    "<｜tool▁calls▁end｜>",
+    "</｜DSML｜invoke>",
+    "</｜DSML｜function_calls>",
+    "</｜DSML｜tool_calls>",
+    "<|call|>",
+];
 
 #[derive(Debug)]
 enum State {
@@ -75,11 +112,17 @@ impl ToolParser {
         let null = Value::Null;
         let named = |tool| Some((Value::as_str(Value::get(tool, "name")?)?, tool.get("input_schema").unwrap_or(&null)));
         let tools = Tools::new(tools.iter().filter_map(named));
-        let live = match choice {
-            Choice::Any => Live::new(&[], false, !tools.is_empty()),
-            Choice::Format(format) => Live::new(&[format], true, !tools.is_empty()),
-            Choice::Model(name) => Live::new(&formats::for_model(name), false, !tools.is_empty()),
+        let selection = match choice {
+            Choice::Any => Selection::default(),
+            Choice::Format(format) => Selection::named(format),
+            Choice::Model(name) => Selection::by_model(name),
         };
+        ToolParser::with(&selection, tools, prompt_opens_thinking)
+    }
+
+    /// A parser for formats that have been decided on.
+    pub(crate) fn with(selection: &Selection, tools: Tools, prompt_opens_thinking: bool) -> Self {
+        let live = Live::of(selection, !tools.is_empty());
         let mut flow = Flow::new();
         let mut closers = Vec::new();
         if prompt_opens_thinking {
@@ -100,7 +143,74 @@ impl ToolParser {
             again: String::new(),
             bare_tried: false,
             last: '\n',
+            pair: None,
+            stray_closer: false,
+            has_leftovers: false,
         }
+    }
+
+    /// Keeps white space that a reader would not miss, but that a prompt which repeats the answer must have.
+    pub(crate) fn keeping(mut self, keeps: Keeps) -> Self {
+        self.flow.keeps = keeps;
+        self
+    }
+
+    /// Which voice text would have that can go out as it is: nothing waits, and no marker begins in it. The text is
+    /// that of a JSON string; `None` where it has to be looked at.
+    pub(crate) fn passes(&mut self, escaped: &str) -> Option<Voice> {
+        if !self.pending.is_empty() || !matches!(self.state, State::Words) || !self.flow.flows() {
+            return None;
+        }
+        let voice = self.flow.voice();
+        let is_start = if voice == Voice::Text { self.at_start } else { self.may_reopen };
+        if is_start || self.has_leftovers || self.live.may_begin(escaped.as_bytes()) {
+            return None;
+        }
+        let last = escaped.chars().next_back()?;
+        let is_plain_end = last.is_alphanumeric() || (last.is_ascii_punctuation() && last != '\\');
+        if voice == Voice::Thinking && !is_plain_end && self.flow.keeps != Keeps::All {
+            return None; // white space at the end of a thought is kept back
+        }
+        // Behind an escape it is a letter; only quotation marks and blanks are told apart later.
+        self.last = last;
+        Some(voice)
+    }
+
+    /// A call came by another way: what may have been the beginning of the same one is forgotten, and what is open is
+    /// closed.
+    pub(crate) fn interrupt(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
+        let is_call = match &self.state {
+            State::Words => self.live.is_marker(self.pending.trim()),
+            State::Payload { calls, .. } => self.flow.calls == *calls,
+        };
+        if is_call {
+            (self.state, self.pending) = (State::Words, String::new());
+        }
+        self.advance(true, sink);
+        self.state = State::Words;
+        self.flow.release(sink);
+        self.flow.interrupt();
+        (self.at_start, self.has_leftovers) = (false, true);
+    }
+
+    /// What stood around the thinking, if it stood in the text: its opener and its closer.
+    pub(crate) fn thinking_pair(&self) -> Option<(&'static str, &'static str)> {
+        self.pair.map(|pair| (pair.open, pair.close))
+    }
+
+    /// Thinking was ended that nothing had begun, so the prompt must have: what came before was thinking, too.
+    pub(crate) fn met_stray_closer(&self) -> bool {
+        self.stray_closer
+    }
+
+    /// The words that come now are thinking.
+    pub(crate) fn is_thinking(&self) -> bool {
+        self.flow.voice() == Voice::Thinking
+    }
+
+    /// Calls so far.
+    pub(crate) fn calls(&self) -> usize {
+        self.flow.calls
     }
 
     /// More of the answer.
@@ -154,6 +264,11 @@ impl ToolParser {
         }
         match taken.fate {
             Fate::Open if taken.bytes == 0 => return None,
+            Fate::Open if raw.len() > MAX_HELD => {
+                let raw = std::mem::take(raw);
+                self.state = State::Words;
+                self.say(&raw, sink);
+            }
             Fate::Open => {}
             Fate::Over => self.state = State::Words,
             Fate::Text => {
@@ -180,6 +295,11 @@ impl ToolParser {
 
     /// Reads on in text or thinking; `None` when more must come.
     fn words(&mut self, rest: &str, end: bool, sink: &mut dyn FnMut(Piece<'_>)) -> Option<usize> {
+        if self.has_leftovers
+            && let Some(step) = self.leftover(rest, end)
+        {
+            return step;
+        }
         let is_start = if self.flow.voice() == Voice::Text { self.at_start } else { self.may_reopen };
         if is_start && let Some(step) = self.start(rest, end) {
             return step;
@@ -198,6 +318,19 @@ impl ToolParser {
         }
     }
 
+    /// The end of a call that came by another way. `None` when there is nothing of it, `Some(None)` when more must come.
+    fn leftover(&mut self, rest: &str, end: bool) -> Option<Option<usize>> {
+        let Some((blank, behind)) = after_blank(rest, end) else { return Some(None) };
+        match lead_any(behind, LEFTOVERS, end) {
+            Lead::Full(length) => Some(Some(blank + length)),
+            Lead::Partial if !end => Some(None),
+            _ => {
+                self.has_leftovers = false;
+                None
+            }
+        }
+    }
+
     /// What may stand at the start of a turn. `None` when it is nothing of that, `Some(None)` when more must come.
     fn start(&mut self, rest: &str, end: bool) -> Option<Option<usize>> {
         let Some((blank, behind)) = after_blank(rest, end) else { return Some(None) };
@@ -209,6 +342,7 @@ impl ToolParser {
                     Lead::Full(length) => {
                         self.flow.turn_to(Voice::Thinking);
                         (self.may_reopen, self.closer_due) = (false, false);
+                        self.pair = Some(*pair);
                         if !is_thinking || self.closers.is_empty() {
                             self.closers = vec![pair.close];
                         }
@@ -287,12 +421,14 @@ impl ToolParser {
                 Target::Opens(pair) if self.flow.voice() == Voice::Text => {
                     self.flow.turn_to(Voice::Thinking);
                     self.closers = vec![pair.close];
+                    self.pair = Some(pair);
                     return Some(marker.len());
                 }
                 Target::Closes if self.flow.voice() == Voice::Thinking && !self.closers.contains(&marker) => {}
                 Target::Closes if self.flow.voice() == Voice::Thinking => {
                     self.flow.turn_to(Voice::Text);
                     (self.at_start, self.closer_due, self.may_reopen) = (true, false, false);
+                    self.pair = self.pair.or_else(|| self.live.pair_of(marker));
                     // It may begin the answer at the same time.
                     let wrap = self.live.wraps.iter().find(|wrap| wrap.open == marker);
                     self.wrapped = wrap.map(|wrap| wrap.close).or(self.wrapped);
@@ -300,6 +436,7 @@ impl ToolParser {
                 }
                 Target::Closes if self.flow.is_fresh() && !self.flow.has_channels => {
                     self.closer_due = false;
+                    self.met_closer(marker);
                     self.flow.turn_to(Voice::Text);
                     return Some(marker.len());
                 }
@@ -307,6 +444,7 @@ impl ToolParser {
                     let next = behind.chars().next().or(end.then_some('\n'))?;
                     if !is_mention(self.last, next) {
                         self.closer_due = false;
+                        self.met_closer(marker);
                         return Some(marker.len());
                     }
                 }
@@ -324,6 +462,14 @@ impl ToolParser {
         }
         self.say(marker, sink);
         Some(marker.len())
+    }
+
+    fn met_closer(&mut self, marker: &str) {
+        // Behind a call it is left over from a thought that the call has ended.
+        if self.flow.calls == 0 && self.pair.is_none() {
+            self.stray_closer = true;
+            self.pair = self.live.pair_of(marker);
+        }
     }
 }
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::class::RequestClass;
+use super::offered_tools::OfferedTools;
 use crate::ids::Seed;
 use crate::prefix::PrefixReport;
+use crate::recover::RecoveryPlan;
 use crate::secret::Secrets;
 use crate::session::SessionKey;
 use crate::wire::{ApiError, Dialect, JsonText};
@@ -49,6 +51,10 @@ pub struct RequestContext {
     pub max_tokens: Option<u64>,
     /// Tool names that were changed.
     pub tool_names: ToolNames,
+    /// The tools that are offered.
+    pub(crate) tools: OfferedTools,
+    /// How the answer is looked through for calls and thinking in its text.
+    pub(crate) recovery: RecoveryPlan,
     /// What no error may repeat.
     pub(crate) secrets: Secrets,
 }

@@ -13,6 +13,7 @@ use super::model;
 use super::native;
 use super::notes::{Note, Notes};
 use super::replay::Replay;
+use super::supply::ToolSupply;
 use super::system::system_texts;
 use super::tools::Offered;
 use crate::backend::{self, BackendSpec, Model, Quirks, ThinkingHistory};
@@ -22,6 +23,7 @@ use crate::prefix::Prompt;
 use crate::secret::{Secret, Secrets};
 use crate::session::{Asked, Leaves, Pinning, SessionKey, SessionTable, Timestamp, TurnRecord};
 use crate::stream::convert_response;
+use crate::toolcall::ToolFormat;
 use crate::wire::anthropic::{MessagesRequest, RequestBody};
 use crate::wire::json::Object;
 use crate::wire::{ApiError, Dialect, ErrorType};
@@ -61,8 +63,15 @@ pub struct Options {
     pub max_output_tokens: Option<u64>,
     /// The most tokens that prompt and answer may have together, whatever the server says.
     pub context_window: Option<u64>,
-    /// Whether tools are sent, whatever is known of the model. By default they are.
-    pub tools: Option<bool>,
+    /// How the model gets its tools.
+    pub tools: ToolSupply,
+    /// Which format the text of answers is looked through for.
+    pub tool_format: ToolFormat,
+    /// Whether prompts end in the marker that opens thinking, where the server leaves thinking in the text; by
+    /// default what the template and earlier answers show.
+    pub prompt_opens_thinking: Option<bool>,
+    /// Whether the server is asked for streams where the client wants one; by default it is.
+    pub streams: Option<bool>,
     /// Whether images are sent, whatever is known of the model.
     pub images: Option<bool>,
     /// The API by which the backend is asked.
@@ -227,10 +236,11 @@ impl Translator {
         }
         let request = &request;
         let mut offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);
-        if self.options.tools == Some(false) {
+        if self.options.tools == ToolSupply::Off {
             offered.leave_out(&mut notes);
         }
         let tools = offered.arrange(&recalled.tools, recalled.tools_are_own);
+        let declared = offered.declared(&tools);
         let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
         let mut out = Vec::with_capacity(meta.size_hint);
@@ -260,10 +270,12 @@ impl Translator {
             Arc::new(self.report(&by, meta, &prompt, &before, estimated_input_tokens))
         });
 
+        let thinks = request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled"));
         let context = RequestContext {
             backend_model: chosen.name.to_owned(),
             model_known: chosen.known,
             window,
+            recovery: self.recovery(chosen.name, facts, thinks),
             model: asked,
             backend: self.spec.name,
             dialect: self.options.dialect,
@@ -273,8 +285,9 @@ impl Translator {
             estimated_input_tokens,
             raw_estimate,
             stream: request.stream,
-            show_thinking: request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled")),
+            show_thinking: thinks,
             max_tokens,
+            tools: declared,
             tool_names: offered.into_names(),
             secrets: self.secrets.clone(),
             session,

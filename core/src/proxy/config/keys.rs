@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{AUTO, Config};
 use crate::backend::BACKENDS;
+use crate::toolcall::ToolFormat;
 
 /// One setting, for flags, variables and tables.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +54,7 @@ pub(super) fn all() -> Vec<Setting> {
         let target = property.get("$ref").and_then(Value::as_str).and_then(|path| schema.pointer(path.get(1..)?));
         let words = match key.as_str() {
             "backend" => kinds(),
+            "tool_format" => ToolFormat::words().map(str::to_owned).collect(),
             _ => target.into_iter().flat_map(words).collect(),
         };
         let kind = property.get("type").map_or("string", |kind| match kind {
@@ -133,7 +135,7 @@ mod tests {
         assert!(settings.iter().all(|setting| !setting.about.is_empty()), "{settings:#?}");
         assert!(settings.iter().all(|s| matches!(s.kind.as_str(), "string" | "integer" | "boolean" | "array")));
         assert_eq!((find("port").kind.as_str(), find("context_window").kind.as_str()), ("integer", "integer"));
-        assert_eq!(find("tools").words, ["auto", "on", "off"]);
+        assert_eq!(find("tools").words, ["auto", "on", "text", "off"]);
         assert_eq!(find("backend").variable(), "ANYCLAUDE_MODE");
         assert_eq!(find("max_body_bytes").flag(), "max-body-bytes");
         assert_eq!(settings.iter().filter(|setting| setting.is_secret).count(), 2);

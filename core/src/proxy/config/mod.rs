@@ -17,6 +17,8 @@ use super::upstream::base_url;
 use crate::backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
+use crate::toolcall::ToolFormat;
+use crate::translate::ToolSupply;
 use crate::wire::Dialect;
 use values::{duration, hidden, optional_duration, write_duration, write_optional_duration};
 
@@ -42,8 +44,19 @@ pub struct Config {
     /// The most tokens that prompt and answer may have together. By default what the server tells.
     #[schemars(range(min = 1024))]
     pub context_window: Option<u64>,
-    /// Whether tools are sent to the model: `auto`, `on` (no warning where the server says it takes none) or `off`.
-    pub tools: Switch,
+    /// How the model gets its tools: `auto` (by the server's interface, or in the prompt where the model is known to
+    /// take none that way), `on` (always by the interface), `text` (always in the prompt) or `off` (not at all).
+    pub tools: ToolSupply,
+    /// Which format of tool calls is looked for in the model's text: `auto`, a format's name (then no other is), or
+    /// `off`.
+    #[schemars(with = "String")]
+    pub tool_format: ToolFormat,
+    /// Whether prompts end in the marker that opens thinking, where the server leaves thinking in the text: `auto`
+    /// (by the template and earlier answers), `on` or `off`.
+    pub prompt_opens_thinking: Switch,
+    /// Whether the server is asked for streams. `off` is for servers whose tool calls are broken in streams only:
+    /// they are asked for whole answers, and clients still get streams.
+    pub backend_stream: Switch,
     /// Whether images are sent to the model: `auto`, `on` or `off`.
     pub images: Switch,
     /// The most tokens that any answer may have.
@@ -128,7 +141,10 @@ impl Default for Config {
             backend_api: Dialect::Chat,
             model: None,
             context_window: None,
-            tools: Switch::Auto,
+            tools: ToolSupply::Auto,
+            tool_format: ToolFormat::Auto,
+            prompt_opens_thinking: Switch::Auto,
+            backend_stream: Switch::Auto,
             images: Switch::Auto,
             max_output_tokens: None,
             host: IpAddr::from([127, 0, 0, 1]),

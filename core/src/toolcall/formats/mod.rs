@@ -52,7 +52,7 @@ mod xlam;
 
 use super::format::{Begins, Format, Mark, Reads};
 use super::payload::{CallRules, JsonSpec, PythonSpec};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind};
 
 /// The formats, in the order in which they are asked what a marker means.
 pub(super) const ALL: &[&Format] = &[
@@ -129,15 +129,14 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
 }
 
 /// The format of this name.
-///
-/// # Errors
-/// An unknown name; the message lists the known ones.
-pub fn by_name(name: &str) -> Result<&'static Format> {
-    formats().find(|format| format.name == name).ok_or_else(|| {
-        let known: Vec<&str> = formats().map(|format| format.name).collect();
-        let message = format!("format: {name:?} is not known; choose one of {}", known.join(", "));
-        Error::new(ErrorKind::Config, message)
-    })
+pub fn by_name(name: &str) -> Option<&'static Format> {
+    formats().find(|format| format.name == name)
+}
+
+/// A name that is none of these words.
+pub(super) fn unknown(what: &str, name: &str, words: impl Iterator<Item = &'static str>) -> Error {
+    let known: Vec<&str> = words.collect();
+    Error::new(ErrorKind::Config, format!("{what}: {name:?} is not known; choose one of {}", known.join(", ")))
 }
 
 /// The formats that a model of this name writes: those with the longest pattern that fits, then the leftmost.

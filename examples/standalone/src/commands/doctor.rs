@@ -6,9 +6,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyclaude_core::Config;
+use anyclaude_core::ToolSupply;
 use anyclaude_core::backend::{BACKENDS, Model, Role};
 use anyclaude_core::launch::{self, Launch};
-use anyclaude_core::proxy::{Inspection, Switch, inspect};
+use anyclaude_core::proxy::{Inspection, inspect};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -215,7 +216,7 @@ fn about_backend(seen: &Inspection, config: &Config) -> Vec<Finding> {
     for warning in &seen.warnings {
         findings.push(Finding::warning("window", warning.as_str(), seen.spec.window_hint));
     }
-    let is_denied = |model: &&Model| model.tools == Some(false) && config.tools != Switch::On;
+    let is_denied = |model: &&Model| model.tools == Some(false) && config.tools == ToolSupply::Auto;
     for model in seen.models.iter().flatten().filter(is_denied) {
         let what = format!("{} takes no tools", model.short_name());
         let fix = "Claude Code needs them: choose another model, or --tools on if the server is wrong";
