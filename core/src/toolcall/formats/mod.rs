@@ -47,6 +47,7 @@ mod pythonic;
 mod qwen3_coder;
 mod qwen_bracket;
 mod seed_oss;
+mod solar_open;
 mod step3;
 mod xlam;
 
@@ -104,6 +105,7 @@ pub(super) const ALL: &[&Format] = &[
     &gemma4::FORMAT,
     &functiongemma::FORMAT,
     &harmony::FORMAT,
+    &solar_open::FORMAT,
     &minimax_m3::FORMAT,
 ];
 
