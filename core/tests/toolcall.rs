@@ -150,7 +150,7 @@ fn every_format_has_cases() {
     for format in formats() {
         let count = cases.iter().filter(|case| case.format.as_deref() == Some(format.name)).count();
         println!("{}: {count}", format.name);
-        assert!(count > 0, "{}", format.name);
+        assert!(count >= 10, "{}: {count}", format.name);
     }
 }
 

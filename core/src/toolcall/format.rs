@@ -1,6 +1,6 @@
 //! What a format is, as data.
 
-use super::lead::{Lead, after_blank, front, is_name, lead, lead_any};
+use super::lead::{Lead, after_blank, front, is_name, lead_any};
 use super::out::Flow;
 use super::payload::{
     Header, HeaderSpec, JsonCalls, JsonSpec, NameJson, NameSpec, Nested, NestedSpec, Payload, Python, PythonSpec,
@@ -81,6 +81,8 @@ pub(super) enum Begins {
     Recipient(&'static [&'static str]),
     /// In whatever way, behind a header.
     Message,
+    /// In whatever way.
+    Anything,
 }
 
 /// How a payload is read.
@@ -122,8 +124,10 @@ impl Mark {
 
     /// Whether what stands behind the marker makes it one.
     pub(super) fn begins(&self, behind: &str, end: bool, tools: &Tools, flow: &Flow) -> Verdict {
-        if matches!(self.begins, Begins::Message) {
-            return if flow.has_channels { Verdict::Yes } else { Verdict::No };
+        match self.begins {
+            Begins::Message if !flow.has_channels => return Verdict::No,
+            Begins::Message | Begins::Anything => return Verdict::Yes,
+            _ => {}
         }
         let Some((_, text)) = after_blank(behind, end) else { return Verdict::Open };
         match self.begins {
@@ -154,7 +158,7 @@ impl Mark {
             },
             Begins::Line(tags) => line(text, tags, end, tools),
             Begins::Recipient(words) => recipient(behind, words, end, tools),
-            Begins::Message => Verdict::Yes,
+            Begins::Message | Begins::Anything => Verdict::Yes,
         }
     }
 
@@ -255,8 +259,14 @@ fn recipient(text: &str, words: &[&str], end: bool, tools: &Tools) -> Verdict {
     match front(text, MAX_NAME).split_once('\n') {
         Some((line, _)) if words.contains(&line.trim()) || tools.declares(line.trim()) => Verdict::Yes,
         Some(_) => Verdict::No,
-        None if end => Verdict::No,
-        None if words.iter().copied().chain(tools.names()).any(|word| lead(text, word) != Lead::No) => Verdict::Open,
-        None => Verdict::No,
+        None if end || text.len() > MAX_NAME => Verdict::No,
+        None => {
+            // Blanks may stand on both sides of the word.
+            let begun = text.trim_start();
+            let may_be = |word: &str| {
+                word.starts_with(begun) || begun.strip_prefix(word).is_some_and(|rest| rest.trim().is_empty())
+            };
+            if words.iter().copied().chain(tools.names()).any(may_be) { Verdict::Open } else { Verdict::No }
+        }
     }
 }

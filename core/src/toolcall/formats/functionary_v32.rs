@@ -5,8 +5,7 @@ use crate::toolcall::json::Dialect;
 use crate::toolcall::payload::NameSpec;
 use crate::toolcall::schema::Tools;
 
-const CALL: NameSpec =
-    NameSpec { open: &[">>>"], name, after: &[], close: &[], dialect: Dialect::PLAIN, declared: true };
+const CALL: NameSpec = NameSpec { open: &[], name, after: &[], close: &[], dialect: Dialect::PLAIN, declared: true };
 
 /// Functionary 3.2: a receiver on a line, and what it gets below.
 pub(in crate::toolcall) const FORMAT: Format = Format {
@@ -15,6 +14,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
     bare: &[
         Mark::new("", Begins::Recipient(&[]), Reads::Name(CALL)),
         Mark::new(">>>", Begins::Recipient(&[]), Reads::Name(CALL)),
+        Mark::new(">>>all\n", Begins::Anything, Reads::Nothing),
     ],
     wraps: &[Pair::new("all\n", ""), Pair::new(">>>all\n", "")],
     ..PLAIN

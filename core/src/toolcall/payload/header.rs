@@ -72,8 +72,11 @@ impl Header {
         let Some((blank, body)) = after_blank(rest.get(taken..).unwrap_or_default(), end) else {
             return Taken::more(0);
         };
-        if !body.starts_with('{') && !body.is_empty() && !matches!(lead_any(body, self.spec.after, end), Lead::Full(_))
-        {
+        let ends = lead_any(body, self.spec.after, end);
+        if !body.starts_with('{') && !body.is_empty() && !matches!(ends, Lead::Full(_)) {
+            if ends == Lead::Partial && !end {
+                return Taken::more(0);
+            }
             out.flow.open_channel(Voice::Text);
             return Taken::over(taken);
         }

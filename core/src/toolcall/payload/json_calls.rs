@@ -33,6 +33,8 @@ pub(in crate::toolcall) struct JsonCalls {
     fenced: bool,
     /// A list or an object was there.
     any: bool,
+    /// An object was there.
+    has_object: bool,
 }
 
 #[derive(Debug)]
@@ -52,14 +54,14 @@ impl JsonCalls {
     /// Begins behind a marker.
     pub(in crate::toolcall) fn new(spec: JsonSpec) -> Self {
         let state = if spec.head.is_empty() { State::Start } else { State::Head };
-        JsonCalls { spec, state, in_list: false, fenced: false, any: false }
+        JsonCalls { spec, state, in_list: false, fenced: false, any: false, has_object: false }
     }
 
     fn start(&mut self, rest: &str, end: bool, out: &Out<'_>) -> Taken {
         let Some((blank, behind)) = after_blank(rest, end) else { return Taken::more(0) };
         match behind.chars().next() {
             Some('{') => {
-                self.any = true;
+                (self.any, self.has_object) = (true, true);
                 self.state = State::Object(Box::new(CallObject::new(self.spec.rules, out.tools)));
                 return Taken::more(blank);
             }
@@ -182,7 +184,12 @@ impl Machine for JsonCalls {
 
 impl Payload for JsonCalls {
     fn take(&mut self, input: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        run(self, input, end, out)
+        let taken = run(self, input, end, out);
+        // An empty list calls nothing. Without a marker of its own it is what the model has to say.
+        if taken.fate == Fate::Over && self.spec.rules.declared && !self.has_object {
+            return Taken::text(taken.bytes);
+        }
+        taken
     }
 }
 

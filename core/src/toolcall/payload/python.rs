@@ -76,6 +76,11 @@ impl Python {
     }
 
     fn name(&mut self, blank: usize, behind: &str, end: bool, out: &mut Out<'_>) -> Taken {
+        // A comma may stand behind the last call, too.
+        if self.in_list && self.any && behind.starts_with(']') {
+            (self.in_list, self.state) = (false, State::After);
+            return Taken::more(blank + 1);
+        }
         let at = behind.find(|c| !is_name(c)).unwrap_or(behind.len());
         if at == behind.len() && !end && at <= MAX_NAME {
             return Taken::more(0);
