@@ -76,8 +76,8 @@ pub use session::{MAX_SESSIONS, SessionKey, Timestamp, ToolCallRecord, TurnRecor
 pub use stream::{Progress, StreamConverter};
 pub use translate::{
     BackendFailure, DocumentText, Hints, LOCAL_MODEL, NoDocuments, Note, NoteKind, Options, RefusedParameter,
-    RequestClass, RequestContext, RequestMeta, StreamFailure, ToolNames, ToolSupply, Translated, Translator, classify,
-    classify_stream_error, count_tokens, cut_own_thinking, is_claude_name, refused_parameter,
+    RequestClass, RequestContext, RequestMeta, StreamFailure, ToolNames, ToolPlan, ToolSupply, Translated, Translator,
+    classify, classify_stream_error, count_tokens, cut_own_thinking, is_claude_name, refused_parameter,
 };
 pub use wire::Dialect;
 

@@ -81,6 +81,10 @@ async fn answer(tally: &mut Tally, parts: &Parts, body: Incoming, seed: Seed) ->
     if let Some(trace) = &tally.trace {
         trace.translated(&tally.active.info, tally.context.dialect, &body, &tally.notes);
     }
+    if let Some(chosen) = tally.context.text_formats() {
+        let (formats, model) = (chosen.formats.join(","), &tally.context.backend_model);
+        tracing::debug!(model, formats, "calls are looked for in text, by {}", chosen.reason);
+    }
     let sending = send(Arc::clone(&tally.active), job, body, tally.context.clone()).instrument(info_span!("send"));
     if tally.context.stream {
         let wait = tally.config().commit_after.saturating_sub(tally.elapsed());
@@ -235,7 +239,8 @@ impl Head {
             trace.response(self.response.status().as_u16(), self.response.headers());
         }
         let kind = self.response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
-        let is_json = kind.starts_with("application/json");
+        let is_events = tally.context.backend_stream || kind.starts_with("text/event-stream");
+        let is_json = kind.starts_with("application/json") || !is_events;
         let body = self.response.into_body();
         if is_json { Source::Json(body, Vec::new()) } else { Source::Events(body) }
     }

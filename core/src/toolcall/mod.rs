@@ -19,6 +19,7 @@ mod payload;
 pub(crate) mod schema;
 mod setting;
 
+pub use choice::Chosen;
 pub(crate) use choice::Selection;
 pub use collect::{Collector, Parsed, parse};
 pub use format::Format;

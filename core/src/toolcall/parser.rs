@@ -307,7 +307,9 @@ impl ToolParser {
 
     /// Reads on in text or thinking; `None` when more must come.
     fn words(&mut self, rest: &str, end: bool, sink: &mut dyn FnMut(Piece<'_>)) -> Option<usize> {
-        if self.has_leftovers && let Some(step) = self.leftover(rest, end) {
+        if self.has_leftovers
+            && let Some(step) = self.leftover(rest, end)
+        {
             return step;
         }
         let is_start = if self.flow.voice() == Voice::Text { self.at_start } else { self.may_reopen };

@@ -9,6 +9,7 @@ use super::content::{ContentReader, DocumentText, NoDocuments};
 use super::context::RequestContext;
 use super::conversation::Conversation;
 use super::identity;
+use super::inline_thinking;
 use super::model;
 use super::native;
 use super::notes::{Note, Notes};
@@ -198,9 +199,11 @@ impl Translator {
         let facts = backend::find(meta.models, chosen.name);
         let images =
             self.options.images.unwrap_or(quirks.images && facts.and_then(|model| model.images) != Some(false));
+        let inline = self.inline_thinking(chosen.name, facts, &quirks);
+        let keeps_thinking = quirks.thinking_history != ThinkingHistory::Drop || inline.is_some();
         let mut reader = ContentReader {
             images,
-            keeps_thinking: quirks.thinking_history != ThinkingHistory::Drop,
+            keeps_thinking,
             noted_thinking: false,
             noted_countdown: false,
             documents: meta.documents,
@@ -226,11 +229,14 @@ impl Translator {
         }
         let replay = Replay {
             spoken: &recalled.spoken,
-            thinking: quirks.thinking_history != ThinkingHistory::Drop,
+            thinking: keeps_thinking,
             blank_text: self.options.dialect == Dialect::Chat,
             is_named: identity::is_named(&session.session),
         };
         replay.apply(&mut conversation);
+        if let Some(pair) = inline {
+            inline_thinking::apply(&mut conversation, pair);
+        }
         if self.options.dialect == Dialect::Messages {
             native::complete(&mut request);
         }
@@ -243,6 +249,7 @@ impl Translator {
         let declared = offered.declared(&tools);
         let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
+        let stream = request.stream && self.options.streams != Some(false);
         let mut out = Vec::with_capacity(meta.size_hint);
         let mut body = Object::begin(&mut out);
         body.plain("model", chosen.name);
@@ -258,6 +265,7 @@ impl Translator {
             offered: &offered,
             request,
             quirks: &quirks,
+            stream,
             cap: &cap,
         };
         let Written { max_tokens, raw_estimate, marks } = prompt.push(self.options.dialect, &mut body, &mut notes);
@@ -285,6 +293,7 @@ impl Translator {
             estimated_input_tokens,
             raw_estimate,
             stream: request.stream,
+            backend_stream: stream,
             show_thinking: thinks,
             max_tokens,
             tools: declared,
