@@ -10,7 +10,7 @@ pub(crate) use estimate::Estimate;
 pub(crate) use pins::{Pinning, Pins};
 pub(crate) use spoken::{Spoken, SpokenTurn};
 pub(crate) use table::{Asked, Before, Leaves, SessionTable};
-pub(crate) use tool_list::ToolList;
+pub(crate) use tool_list::{KnownTool, ToolList};
 
 /// The most conversations remembered. Claude Code makes one for itself and one a subagent; a day's
 /// work of one person stays far below.

@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
+
+use crate::toolcall::schema::Properties;
 
 /// The most tools that are remembered; Claude Code has a few dozen, with MCP servers some hundred.
 const MAX_TOOLS: usize = 1_024;
@@ -21,15 +23,31 @@ const MAX_NAME: usize = 256;
 /// Tools in their order. Those that are gone for now keep their places.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ToolList {
-    tools: Vec<Known>,
+    tools: Vec<Arc<KnownTool>>,
     schema_bytes: usize,
 }
 
-#[derive(Clone, Debug)]
-struct Known {
-    name: Box<str>,
-    /// Empty where schemas take too much room.
-    schema: Arc<str>,
+/// A tool as the client defines it.
+#[derive(Debug)]
+pub(crate) struct KnownTool {
+    pub(crate) name: Box<str>,
+    /// Empty where the schemas of a list take too much room.
+    pub(crate) schema: Arc<str>,
+    properties: OnceLock<Properties>,
+}
+
+impl KnownTool {
+    pub(crate) fn new(name: &str, schema: &str) -> Self {
+        KnownTool { name: name.into(), schema: schema.into(), properties: OnceLock::new() }
+    }
+
+    /// What the schema says of the properties; read when it is first asked for.
+    pub(crate) fn properties(&self) -> &Properties {
+        self.properties.get_or_init(|| match serde_json::from_str::<Value>(&self.schema) {
+            Ok(schema) => Properties::of(&schema),
+            Err(_) => Properties::default(),
+        })
+    }
 }
 
 impl ToolList {
@@ -38,7 +56,13 @@ impl ToolList {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.schema_bytes + self.tools.len() * (MAX_NAME + size_of::<Known>())
+        // What is read from a schema takes about as much again.
+        2 * self.schema_bytes + self.tools.len() * (MAX_NAME + size_of::<KnownTool>())
+    }
+
+    /// The tool at a place.
+    pub(crate) fn at(&self, place: usize) -> Option<&Arc<KnownTool>> {
+        self.tools.get(place)
     }
 
     /// The place of each tool.
@@ -68,7 +92,8 @@ impl ToolList {
     /// The tools of these names alone: what a conversation begins with.
     pub(crate) fn only(&self, names: &[Cow<'_, str>]) -> Self {
         let names: HashSet<&str> = names.iter().map(AsRef::as_ref).collect();
-        let tools: Vec<Known> = self.tools.iter().filter(|known| names.contains(&*known.name)).cloned().collect();
+        let tools: Vec<Arc<KnownTool>> =
+            self.tools.iter().filter(|known| names.contains(&*known.name)).cloned().collect();
         let schema_bytes = tools.iter().map(|known| known.schema.len()).sum();
         ToolList { tools, schema_bytes }
     }
@@ -89,11 +114,11 @@ impl ToolList {
             if let Some(known) = places.get(name).and_then(|place| list.tools.get_mut(*place)) {
                 list.schema_bytes = list.schema_bytes - known.schema.len() + schema.len();
                 if *known.schema != *schema {
-                    known.schema = schema.into();
+                    *known = Arc::new(KnownTool::new(name, schema));
                 }
             } else if list.tools.len() < MAX_TOOLS {
                 list.schema_bytes += schema.len();
-                list.tools.push(Known { name: (*name).into(), schema: schema.into() });
+                list.tools.push(Arc::new(KnownTool::new(name, schema)));
             }
         }
         Some(list)

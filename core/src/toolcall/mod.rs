@@ -14,7 +14,7 @@ mod live;
 mod out;
 mod parser;
 mod payload;
-mod schema;
+pub(crate) mod schema;
 
 pub use format::Format;
 pub use formats::{by_name, for_model, formats};

@@ -86,7 +86,11 @@ impl ToolParser {
     pub fn new(choice: Choice<'_>, tools: &[Value], prompt_opens_thinking: bool) -> Self {
         let null = Value::Null;
         let named = |tool| Some((Value::as_str(Value::get(tool, "name")?)?, tool.get("input_schema").unwrap_or(&null)));
-        let tools = Tools::new(tools.iter().filter_map(named));
+        Self::for_tools(choice, Tools::new(tools.iter().filter_map(named)), prompt_opens_thinking)
+    }
+
+    /// A parser for an answer to a request with tools that are known already.
+    pub(crate) fn for_tools(choice: Choice<'_>, tools: Tools, prompt_opens_thinking: bool) -> Self {
         let live = match choice {
             Choice::Any => Live::new(&[], false, !tools.is_empty()),
             Choice::Format(format) => Live::new(&[format], true, !tools.is_empty()),

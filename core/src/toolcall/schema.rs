@@ -25,11 +25,11 @@ pub(super) struct Types {
 
 /// The properties of a tool, with their types.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Properties(Arc<HashMap<String, Types>>);
+pub(crate) struct Properties(Arc<HashMap<String, Types>>);
 
 impl Properties {
     /// Reads a tool's `input_schema`.
-    pub(super) fn of(schema: &Value) -> Self {
+    pub(crate) fn of(schema: &Value) -> Self {
         let mut all = HashMap::new();
         collect(schema, schema, &mut all, 0);
         Properties(Arc::new(all))
@@ -233,20 +233,26 @@ fn number(text: &str, fractions: bool) -> Option<Value> {
 
 /// The declared tools.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tools(Arc<Vec<(String, Properties)>>);
+pub(crate) struct Tools(Arc<Vec<(String, Properties)>>);
+
+impl FromIterator<(String, Properties)> for Tools {
+    fn from_iter<I: IntoIterator<Item = (String, Properties)>>(tools: I) -> Self {
+        Tools(Arc::new(tools.into_iter().collect()))
+    }
+}
 
 impl Tools {
     /// Takes names and schemas.
     pub(super) fn new<'t>(tools: impl Iterator<Item = (&'t str, &'t Value)>) -> Self {
-        Tools(Arc::new(tools.map(|(name, schema)| (name.to_owned(), Properties::of(schema))).collect()))
+        tools.map(|(name, schema)| (name.to_owned(), Properties::of(schema))).collect()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether a tool of this name was declared.
-    pub(super) fn declares(&self, name: &str) -> bool {
+    pub(crate) fn declares(&self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known == name)
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::class::RequestClass;
+use super::offered_tools::OfferedTools;
 use crate::ids::Seed;
 use crate::prefix::PrefixReport;
 use crate::secret::Secrets;
@@ -49,6 +50,8 @@ pub struct RequestContext {
     pub max_tokens: Option<u64>,
     /// Tool names that were changed.
     pub tool_names: ToolNames,
+    /// The tools that are offered.
+    pub(crate) tools: OfferedTools,
     /// What no error may repeat.
     pub(crate) secrets: Secrets,
 }

@@ -18,6 +18,7 @@ pub(crate) mod model;
 mod named_model;
 mod native;
 mod notes;
+mod offered_tools;
 mod own_thinking;
 mod parameters;
 mod parts;

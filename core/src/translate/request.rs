@@ -231,6 +231,7 @@ impl Translator {
             offered.leave_out(&mut notes);
         }
         let tools = offered.arrange(&recalled.tools, recalled.tools_are_own);
+        let declared = offered.declared(&tools);
         let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
         let mut out = Vec::with_capacity(meta.size_hint);
@@ -275,6 +276,7 @@ impl Translator {
             stream: request.stream,
             show_thinking: request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled")),
             max_tokens,
+            tools: declared,
             tool_names: offered.into_names(),
             secrets: self.secrets.clone(),
             session,

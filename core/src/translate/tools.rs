@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::context::{ToolNames, backend_name};
 use super::notes::{NoteKind, Notes};
+use super::offered_tools::OfferedTools;
 use super::parts::ranges;
 use crate::backend::{Quirks, ToolChoiceForm};
-use crate::session::ToolList;
+use crate::session::{KnownTool, ToolList};
 use crate::wire::JsonText;
 use crate::wire::anthropic::{Tool, ToolChoice};
 use crate::wire::json::Object;
@@ -82,6 +83,21 @@ impl<'t, 'a> Offered<'t, 'a> {
             .collect();
         let begun = if is_own { Arc::clone(before) } else { Arc::new(before.only(&names)) };
         begun.after(&offered).map_or(begun, Arc::new)
+    }
+
+    /// The tools for the way back, with what `list` has of them; not all of them need have found room in it.
+    pub(super) fn declared(&self, list: &ToolList) -> OfferedTools {
+        let mut places = None;
+        let declare = |(index, (tool, _)): (usize, &(&Tool<'_>, _))| {
+            let (name, schema) = (tool.name.decode(), self.schema(index, tool));
+            let is_it = |known: &&Arc<KnownTool>| *known.name == *name && *known.schema == *schema;
+            let known = list.at(index).filter(is_it).or_else(|| {
+                let places = places.get_or_insert_with(|| list.places());
+                list.at(*places.get(&*name)?).filter(is_it)
+            });
+            known.map_or_else(|| Arc::new(KnownTool::new(&name, schema)), Arc::clone)
+        };
+        self.tools.iter().enumerate().map(declare).collect()
     }
 
     /// The schema that is sent of the tool at a place.
