@@ -5,6 +5,8 @@
 //! share are written once.
 
 mod arguments;
+#[cfg(feature = "schemas")]
+pub(crate) mod check;
 mod format;
 mod formats;
 mod json;

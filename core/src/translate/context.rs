@@ -12,6 +12,7 @@ use crate::ids::Seed;
 use crate::prefix::PrefixReport;
 use crate::secret::Secrets;
 use crate::session::SessionKey;
+use crate::toolcall::{Choice, ToolParser};
 use crate::wire::{ApiError, Dialect, JsonText};
 
 /// What the converter of an answer must know about its request.
@@ -63,6 +64,12 @@ impl RequestContext {
             error.message = masked;
         }
         error
+    }
+
+    /// A parser for the text of the answer, which knows the tools that were offered. It gives their names as the
+    /// backend knows them: [`tool_names`](Self::tool_names) has the client's.
+    pub fn tool_parser(&self, choice: Choice<'_>, prompt_opens_thinking: bool) -> ToolParser {
+        ToolParser::for_tools(choice, self.tools.typed().clone(), prompt_opens_thinking)
     }
 
     /// A context for an answer whose request is not at hand.
