@@ -11,13 +11,13 @@ mod format;
 mod formats;
 mod json;
 mod lead;
-mod literal;
 mod live;
 mod out;
 mod parser;
 mod payload;
 pub(crate) mod schema;
 
+pub use arguments::NativeArguments;
 pub use format::Format;
 pub use formats::{by_name, for_model, formats};
 pub use out::Piece;

@@ -12,7 +12,7 @@ use crate::ids::Seed;
 use crate::prefix::PrefixReport;
 use crate::secret::Secrets;
 use crate::session::SessionKey;
-use crate::toolcall::{Choice, ToolParser};
+use crate::toolcall::{Choice, NativeArguments, ToolParser};
 use crate::wire::{ApiError, Dialect, JsonText};
 
 /// What the converter of an answer must know about its request.
@@ -70,6 +70,11 @@ impl RequestContext {
     /// backend knows them: [`tool_names`](Self::tool_names) has the client's.
     pub fn tool_parser(&self, choice: Choice<'_>, prompt_opens_thinking: bool) -> ToolParser {
         ToolParser::for_tools(choice, self.tools.typed().clone(), prompt_opens_thinking)
+    }
+
+    /// What makes the arguments of a call fit, by the name that the backend knows the tool by.
+    pub fn arguments_of(&self, tool: &str) -> NativeArguments {
+        NativeArguments::of(self.tools.typed(), tool)
     }
 
     /// A context for an answer whose request is not at hand.
