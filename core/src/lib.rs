@@ -74,6 +74,8 @@ pub use proxy::{Config, ProxyHandle, blocking, start_proxy};
 pub use secret::Secret;
 pub use session::{MAX_SESSIONS, SessionKey, Timestamp, ToolCallRecord, TurnRecord};
 pub use stream::{Progress, StreamConverter};
+#[cfg(feature = "schemas")]
+pub use translate::CallProblem;
 pub use translate::{
     BackendFailure, DocumentText, Hints, LOCAL_MODEL, NoDocuments, Note, NoteKind, Options, RefusedParameter,
     RequestClass, RequestContext, RequestMeta, StreamFailure, ToolNames, ToolPlan, ToolSupply, Translated, Translator,

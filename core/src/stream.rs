@@ -366,6 +366,11 @@ impl<W: crate::encode::BlockWriter> EventSink for Encode<'_, W> {
                     call.push_arguments(&text.decode());
                 }
             }
+            Event::ToolWritten(text) => {
+                if let Some(call) = calls.last_mut() {
+                    call.arguments = text.decode().into_owned();
+                }
+            }
             Event::ToolEnd => blocks.close(self.writer),
             Event::Usage(new) => {
                 usage.prompt_tokens = new.prompt_tokens.or(usage.prompt_tokens);

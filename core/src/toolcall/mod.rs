@@ -5,13 +5,14 @@
 //! share are written once.
 
 mod arguments;
+#[cfg(feature = "schemas")]
+pub(crate) mod check;
 mod choice;
 mod collect;
 mod format;
 mod formats;
 mod json;
 mod lead;
-mod literal;
 mod live;
 mod out;
 mod parser;
@@ -22,6 +23,8 @@ mod setting;
 pub use choice::Chosen;
 pub(crate) use choice::Selection;
 pub use collect::{Collector, Parsed, parse};
+
+pub use arguments::NativeArguments;
 pub use format::Format;
 pub use formats::{by_name, for_model, formats};
 pub use out::Piece;

@@ -2,6 +2,8 @@
 
 pub(crate) mod backend_error;
 mod body;
+#[cfg(feature = "schemas")]
+mod check_calls;
 mod class;
 mod content;
 mod context;
@@ -35,6 +37,8 @@ mod volatile;
 pub use backend_error::{
     BackendFailure, RefusedParameter, StreamFailure, classify, classify_stream_error, refused_parameter,
 };
+#[cfg(feature = "schemas")]
+pub use check_calls::CallProblem;
 pub use class::{Hints, RequestClass};
 pub use content::{DocumentText, NoDocuments};
 pub use context::{RequestContext, ToolNames};

@@ -23,6 +23,7 @@ impl FromIterator<Arc<KnownTool>> for OfferedTools {
     }
 }
 
+#[cfg_attr(not(feature = "schemas"), allow(dead_code))]
 impl OfferedTools {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.tools.is_empty()

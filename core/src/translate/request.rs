@@ -52,6 +52,9 @@ pub struct Translator {
     pub(super) quirks: Mutex<Quirks>,
     /// Shared with the translators for other backends that the same client has talked to.
     pub(super) sessions: Arc<Mutex<SessionTable>>,
+    /// What the calls of answers are checked by.
+    #[cfg(feature = "schemas")]
+    pub(super) schemas: Arc<crate::toolcall::check::SchemaCache>,
 }
 
 /// What users set about translation.
@@ -149,7 +152,15 @@ impl Translator {
         let secrets = Secrets::new(options.secrets.iter().cloned());
         let sessions = Arc::new(Mutex::new(SessionTable::new()));
         let quirks = starting_quirks(&spec, options.dialect);
-        Translator { quirks: Mutex::new(quirks), spec, options, secrets, sessions }
+        Translator {
+            quirks: Mutex::new(quirks),
+            spec,
+            options,
+            secrets,
+            sessions,
+            #[cfg(feature = "schemas")]
+            schemas: Arc::default(),
+        }
     }
 
     /// A model's name in the table of conversations: another server's of the same name is another model.
