@@ -305,8 +305,9 @@ fn learn(active: &Active, context: &RequestContext, refused: RefusedParameter) -
     match refused {
         RefusedParameter::Tools => {
             if active.catalog.learn(model, |model| model.tools = Some(false)) {
-                let what = format!("the server says that {model} takes no tools: Claude Code cannot work with it");
+                let what = format!("the server says that {model} takes no tools: they are described in its prompt");
                 active.warnings.add(format!("tools {model}"), what);
+                return active.translator.describes_tools();
             }
             // Without its tools the client could do nothing, and would not know why: the refusal goes on.
             false

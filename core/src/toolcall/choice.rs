@@ -65,6 +65,14 @@ impl Selection {
         Selection { formats, reason: Reason::Template }
     }
 
+    /// The same with the format of this name ahead of all others: the model was told to write it. Where the user has
+    /// named one that no model can be told of, it is the only one.
+    pub(crate) fn beginning_with(&self, name: &str) -> Self {
+        let Some(format) = formats::by_name(name) else { return self.clone() };
+        let others = self.formats.iter().copied().filter(|other| other.name != name && !self.only());
+        Selection { formats: std::iter::once(format).chain(others).collect(), reason: self.reason }
+    }
+
     /// The formats, the likeliest first.
     pub(crate) fn formats(&self) -> &[&'static Format] {
         &self.formats

@@ -25,6 +25,7 @@ mod offered_tools;
 mod own_thinking;
 mod parameters;
 mod parts;
+mod prompt_tools;
 mod recovery;
 mod replay;
 mod request;

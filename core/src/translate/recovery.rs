@@ -49,6 +49,11 @@ impl std::fmt::Display for ToolPlan {
 }
 
 impl Translator {
+    /// Whether the tools go into the prompt of a model that is known to take none.
+    pub fn describes_tools(&self) -> bool {
+        self.options.tools.is_text(Some(false))
+    }
+
     /// How this model gets its tools, and how its calls are read.
     pub fn tool_plan(&self, model: &Model) -> ToolPlan {
         let tools = match self.options.tools {

@@ -13,6 +13,7 @@ use super::inline_thinking;
 use super::model;
 use super::native;
 use super::notes::{Note, Notes};
+use super::prompt_tools::{self, PromptTools};
 use super::replay::Replay;
 use super::supply::ToolSupply;
 use super::system::system_texts;
@@ -252,12 +253,22 @@ impl Translator {
             native::complete(&mut request);
         }
         let request = &request;
+        let thinks = request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled"));
         let mut offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);
         if self.options.tools == ToolSupply::Off {
             offered.leave_out(&mut notes);
         }
         let tools = offered.arrange(&recalled.tools, recalled.tools_are_own);
         let declared = offered.declared(&tools);
+        let mut recovery = self.recovery(chosen.name, facts, thinks);
+        if !offered.is_empty() && self.options.tools.is_text(facts.and_then(|model| model.tools)) {
+            let in_prompt = PromptTools::new(recovery.selection.formats());
+            recovery.selection = recovery.selection.beginning_with(in_prompt.format());
+            system.push(in_prompt.describe(&offered, request.tool_choice.as_ref()));
+            in_prompt.write_out(&mut conversation);
+            conversation.demand(request.tool_choice.as_ref().and_then(prompt_tools::demand));
+            offered.describe_elsewhere(&mut notes);
+        }
         let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
         let stream = request.stream && self.options.streams != Some(false);
@@ -289,12 +300,11 @@ impl Translator {
             Arc::new(self.report(&by, meta, &prompt, &before, estimated_input_tokens))
         });
 
-        let thinks = request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled"));
         let context = RequestContext {
             backend_model: chosen.name.to_owned(),
             model_known: chosen.known,
             window,
-            recovery: self.recovery(chosen.name, facts, thinks),
+            recovery,
             model: asked,
             backend: self.spec.name,
             dialect: self.options.dialect,

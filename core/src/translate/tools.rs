@@ -117,6 +117,21 @@ impl<'t, 'a> Offered<'t, 'a> {
         }
     }
 
+    /// Takes the tools out of the request: they are described in the prompt.
+    pub(super) fn describe_elsewhere(&mut self, notes: &mut Notes) {
+        let what = format!("{} tools", self.tools.len());
+        notes.add(NoteKind::Replaced, what, "described in the prompt");
+        self.tools.clear();
+    }
+
+    /// Each tool as the model is told of it.
+    pub(super) fn as_json(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        let ranges = self.push(&mut out);
+        let text = |range: Range<usize>| String::from_utf8_lossy(out.get(range).unwrap_or_default()).into_owned();
+        ranges.into_iter().map(text).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.tools.is_empty()
     }

@@ -223,8 +223,8 @@ fn about_backend(seen: &Inspection, config: &Config) -> Vec<Finding> {
     }
     let is_denied = |model: &&Model| model.tools == Some(false) && config.tools == ToolSupply::Auto;
     for model in seen.models.iter().flatten().filter(is_denied) {
-        let what = format!("{} takes no tools", model.short_name());
-        let fix = "Claude Code needs them: choose another model, or --tools on if the server is wrong";
+        let what = format!("{} takes no tools: they are described in its prompt", model.short_name());
+        let fix = "a model made for tools calls them better; --tools on if the server is wrong";
         findings.push(Finding::warning("tools", what, fix));
     }
     findings
