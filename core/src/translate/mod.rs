@@ -24,6 +24,7 @@ mod offered_tools;
 mod own_thinking;
 mod parameters;
 mod parts;
+mod relax;
 mod replay;
 mod request;
 mod settings;

@@ -12,6 +12,7 @@ use super::identity;
 use super::model;
 use super::native;
 use super::notes::{Note, Notes};
+use super::relax::Hostile;
 use super::replay::Replay;
 use super::system::system_texts;
 use super::tools::Offered;
@@ -49,6 +50,8 @@ pub struct Translator {
     pub(super) quirks: Mutex<Quirks>,
     /// Shared with the translators for other backends that the same client has talked to.
     pub(super) sessions: Arc<Mutex<SessionTable>>,
+    /// Schemas that the server's grammar engine has refused.
+    pub(super) hostile: Mutex<Hostile>,
     /// What the calls of answers are checked by.
     #[cfg(feature = "schemas")]
     pub(super) schemas: Arc<crate::toolcall::check::SchemaCache>,
@@ -148,6 +151,7 @@ impl Translator {
             options,
             secrets,
             sessions,
+            hostile: Mutex::default(),
             #[cfg(feature = "schemas")]
             schemas: Arc::default(),
         }
@@ -243,6 +247,7 @@ impl Translator {
         }
         let tools = offered.arrange(&recalled.tools, recalled.tools_are_own);
         let declared = offered.declared(&tools);
+        offered.relax(&mut lock(&self.hostile), &mut notes);
         let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
         let mut out = Vec::with_capacity(meta.size_hint);
