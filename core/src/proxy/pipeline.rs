@@ -319,6 +319,16 @@ fn learn(active: &Active, context: &RequestContext, refused: RefusedParameter) -
             }
             is_new
         }
+        RefusedParameter::ToolSchema => {
+            let is_new = active.translator.learn_schemas(context);
+            if is_new {
+                tracing::info!(
+                    model,
+                    "the server's grammar engine breaks on the tools' schemas; simpler ones are sent"
+                );
+            }
+            is_new
+        }
         other => {
             tracing::info!(parameter = other.as_str(), "the backend refuses it; it is left out from now on");
             active.translator.learn(other)

@@ -27,6 +27,7 @@ mod parameters;
 mod parts;
 mod prompt_tools;
 mod recovery;
+mod relax;
 mod replay;
 mod request;
 mod settings;

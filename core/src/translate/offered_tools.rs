@@ -23,8 +23,8 @@ impl FromIterator<Arc<KnownTool>> for OfferedTools {
     }
 }
 
-#[cfg_attr(not(feature = "schemas"), allow(dead_code))]
 impl OfferedTools {
+    #[cfg_attr(not(feature = "schemas"), allow(dead_code))]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.tools.is_empty()
     }

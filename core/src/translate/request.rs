@@ -14,6 +14,7 @@ use super::model;
 use super::native;
 use super::notes::{Note, Notes};
 use super::prompt_tools::{self, PromptTools};
+use super::relax::Hostile;
 use super::replay::Replay;
 use super::supply::ToolSupply;
 use super::system::system_texts;
@@ -53,6 +54,8 @@ pub struct Translator {
     pub(super) quirks: Mutex<Quirks>,
     /// Shared with the translators for other backends that the same client has talked to.
     pub(super) sessions: Arc<Mutex<SessionTable>>,
+    /// Schemas that the server's grammar engine has refused.
+    pub(super) hostile: Mutex<Hostile>,
     /// What the calls of answers are checked by.
     #[cfg(feature = "schemas")]
     pub(super) schemas: Arc<crate::toolcall::check::SchemaCache>,
@@ -159,6 +162,7 @@ impl Translator {
             options,
             secrets,
             sessions,
+            hostile: Mutex::default(),
             #[cfg(feature = "schemas")]
             schemas: Arc::default(),
         }
@@ -269,6 +273,7 @@ impl Translator {
             conversation.demand(request.tool_choice.as_ref().and_then(prompt_tools::demand));
             offered.describe_elsewhere(&mut notes);
         }
+        offered.relax(&mut lock(&self.hostile), &mut notes);
         let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
         let stream = request.stream && self.options.streams != Some(false);
