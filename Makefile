@@ -25,12 +25,13 @@ test: ## everything, with a table of times at the end
 system:
 	@tests/setup/system.sh
 
-setup: ## install Claude Code, the real backends and the tiny model into .cache/
+setup: ## install Claude Code, the real backends, the tiny model and chat templates into .cache/
 	@tests/setup/system.sh clients
 	@tests/setup/claude.sh
 	@tests/setup/venv.sh tests mlx vllm-mlx llama
 	@tests/setup/npm.sh
 	@tests/setup/model.sh
+	@tests/setup/templates.sh
 
 setup-tests: system
 	@tests/setup/venv.sh tests
@@ -67,6 +68,7 @@ python: setup-tests ## build the wheel, install it in a fresh environment, run t
 	rm -rf .cache/wheel $(VENV)/wheel
 	$(VENV)/tests/bin/maturin build --release --manifest-path python/Cargo.toml --out .cache/wheel
 	tests/setup/venv.sh wheel
+	tests/setup/templates.sh
 	$(VENV)/wheel/bin/pip install --quiet --disable-pip-version-check --no-deps .cache/wheel/*.whl
 	$(VENV)/wheel/bin/python -m pytest tests/py
 

@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyclaude_core::toolcall::{Choice, Collector, Parsed, Piece, ToolParser, by_name, formats, parse};
+use anyclaude_core::ErrorKind;
+use anyclaude_core::toolcall::{Choice, Collector, Parsed, Piece, ToolParser, by_name, formats, parse, read_tools};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -22,11 +23,7 @@ struct Case {
 
 impl Case {
     fn choice(&self) -> Choice<'_> {
-        match (&self.format, &self.model) {
-            (Some(format), _) => Choice::Format(by_name(format).unwrap_or_else(|| panic!("{format}"))),
-            (None, Some(model)) => Choice::Model(model),
-            (None, None) => Choice::Any,
-        }
+        Choice::named(self.format.as_deref(), self.model.as_deref()).unwrap()
     }
 
     fn parser(&self) -> ToolParser {
@@ -154,6 +151,32 @@ fn every_format_has_cases() {
         let count = cases.iter().filter(|case| case.format.as_deref() == Some(format.name)).count();
         println!("{}: {count}", format.name);
         assert!(count > 0, "{}", format.name);
+    }
+}
+
+#[test]
+fn a_choice_that_cannot_be() {
+    let error = Choice::named(Some("hermse"), None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    for format in formats() {
+        assert!(error.message().contains(format.name), "{error}");
+        assert_eq!(by_name(format.name).unwrap().name, format.name);
+    }
+    assert_eq!(Choice::named(Some("hermes"), Some("qwen3")).unwrap_err().kind(), ErrorKind::Config);
+}
+
+#[test]
+fn tools_that_are_none() {
+    assert_eq!(read_tools(br#"[{"name": "find_ferry"}]"#).unwrap().len(), 1);
+    for (tools, place) in [
+        ("{}", "tools: "),
+        ("[{}", "tools: "),
+        (r#"[{"name": "a"}, {"type": "function", "function": {"name": "b"}}]"#, "tools[1]: "),
+        ("[7]", "tools[0]: "),
+    ] {
+        let error = read_tools(tools.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(error.message().starts_with(place), "{error}");
     }
 }
 

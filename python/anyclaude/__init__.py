@@ -2,7 +2,8 @@
 
 ``Translator`` turns requests into those of a chat-completions server and whole answers back,
 ``StreamConverter`` turns answers while they stream. Both are plain functions of bytes: no socket is
-opened and no thread started.
+opened and no thread started. ``ToolParser`` and ``parse_tools`` find the tool calls that models write as
+text.
 
     >>> import anyclaude
     >>> translator = anyclaude.Translator("mlx-lm")
@@ -17,18 +18,33 @@ opened and no thread started.
     b'event: message_start'
 """
 
-from ._native import RequestContext, StreamConverter, Translated, Translator, __version__
+from ._native import (
+    RequestContext,
+    StreamConverter,
+    ToolParser,
+    Translated,
+    Translator,
+    __version__,
+    parse_tools,
+    tool_formats,
+)
 from .errors import AnyClaudeError, BackendError, ConfigError, InternalError, TranslateError
+from .toolcall import ParsedAnswer, ToolEvent
 
 __all__ = [
     "AnyClaudeError",
     "BackendError",
     "ConfigError",
     "InternalError",
+    "ParsedAnswer",
     "RequestContext",
     "StreamConverter",
+    "ToolEvent",
+    "ToolParser",
     "TranslateError",
     "Translated",
     "Translator",
     "__version__",
+    "parse_tools",
+    "tool_formats",
 ]

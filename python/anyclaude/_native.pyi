@@ -3,12 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias, final
 
-__all__ = ["RequestContext", "StreamConverter", "Translated", "Translator", "__version__", "_panic"]
+from .toolcall import ParsedAnswer, ToolEvent
+
+__all__ = [
+    "RequestContext",
+    "StreamConverter",
+    "ToolParser",
+    "Translated",
+    "Translator",
+    "__version__",
+    "_panic",
+    "parse_tools",
+    "tool_formats",
+]
 
 __version__: Final[str]
 
 # JSON as bytes or text, which is read once, or as what ``json.loads`` gives, which is written first.
 _Json: TypeAlias = bytes | str | dict[str, Any]
+
+# Tool definitions as the Messages API has them, or their JSON array.
+_Tools: TypeAlias = bytes | str | list[dict[str, Any]] | tuple[dict[str, Any], ...]
 
 @final
 class Translator:
@@ -156,6 +171,58 @@ class StreamConverter:
     @property
     def ended(self) -> bool:
         """Whether the last event has been given; the rest of the server's stream is of no interest."""
+
+@final
+class ToolParser:
+    """Reads what a model writes, as it comes: text, thinking and tool calls.
+
+    Every call gives the events that are known by now, which may be none. Put together they are the same
+    however the answer was cut; what only looks like a call is text.
+    """
+
+    def __new__(
+        cls,
+        format: str | None = None,
+        model: str | None = None,
+        tools: _Tools = (),
+        prompt_opens_thinking: bool = False,
+        *,
+        seed: int | None = None,
+    ) -> ToolParser:
+        """Makes the parser of one answer.
+
+        ``format`` is the only format to look for (one of ``tool_formats()``). ``model`` names the model that
+        wrote the answer: its formats are looked for first, and all that have markers behind them; without
+        either, the latter. ``tools`` are those of the request; without any there are no calls.
+        ``prompt_opens_thinking`` says that the prompt ended in the marker that opens thinking. ``seed`` makes
+        the ids of the calls (random unless given).
+
+        Raises ``ConfigError`` for a format that is not known, the message lists those that are, or if a model
+        is named beside it; ``TranslateError`` for tools that are none.
+        """
+
+    def push(self, text: str) -> list[ToolEvent]:
+        """Takes more of the answer, cut anywhere.
+
+        Raises ``ValueError`` after ``finish``.
+        """
+
+    def finish(self) -> list[ToolEvent]:
+        """The answer has ended: gives what was held back, and ends what is open. Again, it gives nothing."""
+
+def parse_tools(
+    text: str,
+    format: str | None = None,
+    model: str | None = None,
+    tools: _Tools = (),
+    prompt_opens_thinking: bool = False,
+    *,
+    seed: int | None = None,
+) -> ParsedAnswer:
+    """Reads an answer that has all come; arguments and exceptions are those of ``ToolParser``."""
+
+def tool_formats() -> list[str]:
+    """The names of all formats."""
 
 def _panic(message: str) -> None:
     """Panics, for the test that it becomes an ``InternalError``."""

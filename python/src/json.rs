@@ -1,9 +1,9 @@
-//! JSON from Python: `bytes` and `str` as they are, a `dict` through the `json` module.
+//! JSON from Python: `bytes` and `str` as they are, a `dict` or list through the `json` module.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 /// A JSON document, readable without the interpreter.
 pub(crate) enum Json {
@@ -31,14 +31,43 @@ impl<'py> FromPyObject<'_, 'py> for Json {
             return Ok(Json::Text(object.extract()?));
         }
         if object.is_instance_of::<PyDict>() {
-            // Escapes only where they must be; a lone surrogate has no other form.
-            return match dumps(object, false)?.extract() {
-                Ok(text) => Ok(Json::Text(text)),
-                Err(_) => Ok(Json::Text(dumps(object, true)?.extract()?)),
-            };
+            return written(object);
         }
         let name = object.get_type().name()?;
         Err(PyTypeError::new_err(format!("expected JSON as bytes, str or dict, not {name}")))
+    }
+}
+
+/// Tool definitions: a list of dicts, or its JSON. None, unless given.
+#[derive(Default)]
+pub(crate) struct Tools(Option<Json>);
+
+impl AsRef<[u8]> for Tools {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref().map_or(b"[]", AsRef::as_ref)
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Tools {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if object.is_instance_of::<PyBytes>() || object.is_instance_of::<PyString>() {
+            return Ok(Tools(Some(object.extract()?)));
+        }
+        if object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>() {
+            return Ok(Tools(Some(written(object)?)));
+        }
+        let name = object.get_type().name()?;
+        Err(PyTypeError::new_err(format!("expected tools as a list of dicts, or as JSON in bytes or str, not {name}")))
+    }
+}
+
+/// Escapes only where they must be; a lone surrogate has no other form.
+fn written(object: Borrowed<'_, '_, PyAny>) -> PyResult<Json> {
+    match dumps(object, false)?.extract() {
+        Ok(text) => Ok(Json::Text(text)),
+        Err(_) => Ok(Json::Text(dumps(object, true)?.extract()?)),
     }
 }
 

@@ -9,7 +9,9 @@ compile_error!("the Python module needs panic = \"unwind\": a panic must become 
 mod context;
 mod errors;
 mod json;
+mod seed;
 mod stream;
+mod toolcall;
 mod translate;
 
 #[pyo3::pymodule(gil_used = false)]
@@ -20,6 +22,8 @@ mod _native {
     use crate::errors::_panic;
     #[pymodule_export]
     use crate::stream::StreamConverter;
+    #[pymodule_export]
+    use crate::toolcall::{ToolParser, parse_tools, tool_formats};
     #[pymodule_export]
     use crate::translate::{Translated, Translator};
 

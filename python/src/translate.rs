@@ -5,13 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyclaude_core::backend::Model;
 use anyclaude_core::prefix::PrefixReport;
-use anyclaude_core::{Dialect, Hints, Options, RequestMeta, Seed, SessionKey, Timestamp, Translator as Core, backend};
+use anyclaude_core::{Dialect, Hints, Options, RequestMeta, SessionKey, Timestamp, Translator as Core, backend};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMapping};
 
 use crate::context::RequestContext;
 use crate::errors::guarded;
 use crate::json::{Json, loads};
+use crate::seed::fresh;
 use crate::stream::StreamConverter;
 
 /// Translates requests for one kind of server, and whole answers back.
@@ -92,11 +93,7 @@ impl Translator {
         models: Vec<Known>,
         headers: Option<&Bound<'_, PyMapping>>,
     ) -> PyResult<Translated> {
-        let seed = match seed {
-            Some(seed) => seed,
-            // Clients drop calls whose id they have seen, so ids must differ from answer to answer.
-            None => u128::from_le_bytes(py.import("os")?.getattr("urandom")?.call1((16,))?.extract()?),
-        };
+        let seed = fresh(py, seed)?;
         let models: Vec<Model> = models.into_iter().map(Known::into_model).collect();
         let pairs: Vec<(String, String)> =
             headers.map(|headers| headers.items()?.extract()).transpose()?.unwrap_or_default();
@@ -109,14 +106,8 @@ impl Translator {
         let hints = Hints::from_headers(header);
         let translated = py.detach(|| {
             guarded(|| {
-                let meta = RequestMeta {
-                    session: key,
-                    hints,
-                    now: now(),
-                    seed: Seed(seed),
-                    models: &models,
-                    ..RequestMeta::default()
-                };
+                let meta =
+                    RequestMeta { session: key, hints, now: now(), seed, models: &models, ..RequestMeta::default() };
                 self.0.request_json(body.as_ref(), &meta)
             })
         })?;

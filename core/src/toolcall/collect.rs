@@ -1,9 +1,11 @@
 //! Whole answers, put together from pieces.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::given::Choice;
 use super::out::Piece;
-use super::parser::{Choice, ToolParser};
+use super::parser::ToolParser;
+use crate::Seed;
 
 /// What an answer was, as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +17,16 @@ pub struct Parsed {
     pub thinking: Option<String>,
     /// The calls: names and inputs.
     pub calls: Vec<(String, Value)>,
+}
+
+impl Parsed {
+    /// As a JSON object: `text`, `thinking` (or null) and `calls` with `id`, `name` and `input`. The ids come from
+    /// `seed`; clients drop calls whose id they have seen, so no two answers should have one in common.
+    pub fn to_json(&self, seed: Seed) -> String {
+        let call = |(ordinal, (name, input)): (u64, &(String, Value))| json!({"id": seed.tool_use_id(ordinal), "name": name, "input": input});
+        let calls: Vec<Value> = (0..).zip(&self.calls).map(call).collect();
+        json!({"text": self.text, "thinking": self.thinking, "calls": calls}).to_string()
+    }
 }
 
 /// Puts pieces together.

@@ -5,25 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::choice::Selection;
-use super::format::{Format, Mark, Pair, Verdict};
+use super::format::{Mark, Pair, Verdict};
+use super::given::Choice;
 use super::lead::{Lead, after_blank, lead, lead_any};
 use super::live::{Live, Seen, Target};
 use super::out::{Flow, Keeps, Out, Piece, Voice};
 use super::payload::{Fate, Payload};
 use super::schema::Tools;
-
-/// Which formats a parser looks for.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub enum Choice<'c> {
-    /// All that have markers.
-    #[default]
-    Any,
-    /// This one and no other.
-    Format(&'static Format),
-    /// Those of the model of this name first, and all that have markers behind them.
-    Model(&'c str),
-}
 
 /// Reads one answer. The pieces it gives are the same, put together, however the answer was cut.
 ///

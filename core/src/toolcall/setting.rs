@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::formats::{by_name, formats};
-use crate::error::{Error, ErrorKind};
+use super::formats::{by_name, formats, unknown};
+use crate::error::Error;
 
 /// Which format text is looked through for: what a user sets. Written as `auto`, `off` or a format's name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -47,11 +47,7 @@ impl FromStr for ToolFormat {
             "off" => Ok(ToolFormat::Off),
             _ => match by_name(word) {
                 Some(format) => Ok(ToolFormat::Named(format.name)),
-                None => {
-                    let known: Vec<&str> = ToolFormat::words().collect();
-                    let message = format!("tool_format: {word:?} is not known; choose one of {}", known.join(", "));
-                    Err(Error::new(ErrorKind::Config, message))
-                }
+                None => Err(unknown("tool_format", word, ToolFormat::words())),
             },
         }
     }

@@ -19,7 +19,8 @@ const TAGS: TagSpec = TagSpec {
 };
 
 const HEADER: HeaderSpec = HeaderSpec {
-    body: "<|message|>",
+    body: &["<|message|>"],
+    next: &[],
     thinking: &["self"],
     user: &["user", "commentary"],
     after: &["<|eom|>", "<|eot|>"],

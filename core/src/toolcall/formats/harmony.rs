@@ -4,7 +4,8 @@ use crate::toolcall::format::{Begins, Format, Mark, PLAIN, Reads};
 use crate::toolcall::payload::HeaderSpec;
 
 const HEADER: HeaderSpec = HeaderSpec {
-    body: "<|message|>",
+    body: &["<|message|>"],
+    next: &[],
     thinking: &["analysis"],
     user: &["user", "all"],
     after: &["<|call|>", "<|end|>", "<|return|>"],

@@ -47,11 +47,13 @@ mod pythonic;
 mod qwen3_coder;
 mod qwen_bracket;
 mod seed_oss;
+mod solar_open;
 mod step3;
 mod xlam;
 
 use super::format::{Begins, Format, Mark, Reads};
 use super::payload::{CallRules, JsonSpec, PythonSpec};
+use crate::{Error, ErrorKind};
 
 /// The formats, in the order in which they are asked what a marker means.
 pub(super) const ALL: &[&Format] = &[
@@ -103,6 +105,7 @@ pub(super) const ALL: &[&Format] = &[
     &gemma4::FORMAT,
     &functiongemma::FORMAT,
     &harmony::FORMAT,
+    &solar_open::FORMAT,
     &minimax_m3::FORMAT,
 ];
 
@@ -130,6 +133,12 @@ pub fn formats() -> impl Iterator<Item = &'static Format> {
 /// The format of this name.
 pub fn by_name(name: &str) -> Option<&'static Format> {
     formats().find(|format| format.name == name)
+}
+
+/// A name that is none of these words.
+pub(super) fn unknown(what: &str, name: &str, words: impl Iterator<Item = &'static str>) -> Error {
+    let known: Vec<&str> = words.collect();
+    Error::new(ErrorKind::Config, format!("{what}: {name:?} is not known; choose one of {}", known.join(", ")))
 }
 
 /// The formats that a model of this name writes: those with the longest pattern that fits, then the leftmost.

@@ -10,7 +10,9 @@ use crate::toolcall::out::{Out, Voice};
 #[derive(Clone, Copy, Debug)]
 pub(in crate::toolcall) struct HeaderSpec {
     /// What ends a header.
-    pub(in crate::toolcall) body: &'static str,
+    pub(in crate::toolcall) body: &'static [&'static str],
+    /// What ends it, too, and is read next.
+    pub(in crate::toolcall) next: &'static [&'static str],
     /// Words of headers whose messages are thinking.
     pub(in crate::toolcall) thinking: &'static [&'static str],
     /// Receivers that are the user.
@@ -40,13 +42,18 @@ impl Header {
     }
 
     fn header(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
-        let at = match scan_near(rest, &[self.spec.body], end) {
-            Found::At(at, _) if at <= MAX_NAME => at,
+        let ends: Vec<&str> = self.spec.body.iter().chain(self.spec.next).copied().collect();
+        let (at, which) = match scan_near(rest, &ends, end) {
+            Found::At(at, which) if at <= MAX_NAME => (at, which),
             Found::Hold(at) if at <= MAX_NAME && !end => return Taken::more(0),
             _ => return Taken::text(0),
         };
-        let words = rest.get(..at).unwrap_or_default();
-        let taken = at + self.spec.body.len();
+        if which >= self.spec.body.len() {
+            out.flow.open_channel(Voice::Text);
+            return Taken::over(at);
+        }
+        let taken = at + ends.get(which).map_or(0, |body| body.len());
+        let words = rest.get(..taken).unwrap_or_default();
         let to = words.split_once("to=").map(|(_, to)| to.split([' ', '<', '\n']).next().unwrap_or_default());
         let of = |list: &[&str]| list.iter().any(|word| to == Some(word) || (to.is_none() && words.contains(word)));
         if of(self.spec.thinking) {

@@ -4,8 +4,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
 
 use anyclaude_core::Seed;
-use anyclaude_core::toolcall::{Choice, Collector, Piece, ToolParser, by_name, formats};
-use serde_json::{Value, json};
+use anyclaude_core::toolcall::{Choice, Collector, Piece, ToolParser, read_tools};
+use serde_json::Value;
 
 use crate::args::ParseTools;
 use crate::failure::Failure;
@@ -13,7 +13,7 @@ use crate::output;
 
 /// Reads standard input and prints one object.
 pub(crate) fn run(args: &ParseTools) -> Result<(), Failure> {
-    let choice = choice(args)?;
+    let choice = Choice::named(args.format.as_deref(), args.model.as_deref())?;
     let mut parser = ToolParser::new(choice, &tools(args)?, args.prompt_opens_thinking);
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
@@ -28,28 +28,15 @@ pub(crate) fn run(args: &ParseTools) -> Result<(), Failure> {
         rest = behind;
     }
     parser.finish(&mut sink);
-    let parsed = collector.finish();
-    let seed = seed();
-    let call = |(ordinal, (name, input)): (u64, &(String, Value))| json!({"id": seed.tool_use_id(ordinal), "name": name, "input": input});
-    let calls: Vec<Value> = (0..).zip(&parsed.calls).map(call).collect();
-    output::line(json!({"text": parsed.text, "thinking": parsed.thinking, "calls": calls}))?;
+    output::line(collector.finish().to_json(seed()))?;
     Ok(())
-}
-
-fn choice(args: &ParseTools) -> Result<Choice<'_>, Failure> {
-    let Some(name) = &args.format else { return Ok(args.model.as_deref().map_or(Choice::Any, Choice::Model)) };
-    let format = by_name(name).ok_or_else(|| {
-        let known: Vec<&str> = formats().map(|format| format.name).collect();
-        Failure::settings(format!("format: {name:?} is not known; choose one of {}", known.join(", ")))
-    })?;
-    Ok(Choice::Format(format))
 }
 
 fn tools(args: &ParseTools) -> Result<Vec<Value>, Failure> {
     let Some(file) = &args.tools else { return Ok(Vec::new()) };
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let bytes = std::fs::read(file).map_err(|error| Failure::new(wrong(&error)))?;
-    serde_json::from_slice(&bytes).map_err(|error| Failure::settings(wrong(&error)))
+    read_tools(&bytes).map_err(|error| Failure::settings(wrong(&error.message())))
 }
 
 /// No two runs have ids in common.
