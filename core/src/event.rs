@@ -19,6 +19,8 @@ pub(crate) enum Event<'a> {
     },
     /// More of the open call's arguments: text of a JSON object.
     ToolArgs(JsonText<'a>),
+    /// The open call's arguments as the model wrote them, where they went out in another form.
+    ToolWritten(JsonText<'a>),
     /// The open call is over.
     ToolEnd,
     /// Token counts; later ones replace what they tell again.

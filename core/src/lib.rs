@@ -74,10 +74,12 @@ pub use proxy::{Config, ProxyHandle, blocking, start_proxy};
 pub use secret::Secret;
 pub use session::{MAX_SESSIONS, SessionKey, Timestamp, ToolCallRecord, TurnRecord};
 pub use stream::{Progress, StreamConverter};
+#[cfg(feature = "schemas")]
+pub use translate::CallProblem;
 pub use translate::{
     BackendFailure, DocumentText, Hints, LOCAL_MODEL, NoDocuments, Note, NoteKind, Options, RefusedParameter,
-    RequestClass, RequestContext, RequestMeta, StreamFailure, ToolNames, ToolSupply, Translated, Translator, classify,
-    classify_stream_error, count_tokens, cut_own_thinking, is_claude_name, refused_parameter,
+    RequestClass, RequestContext, RequestMeta, StreamFailure, ToolNames, ToolPlan, ToolSupply, Translated, Translator,
+    classify, classify_stream_error, count_tokens, cut_own_thinking, is_claude_name, refused_parameter,
 };
 pub use wire::Dialect;
 

@@ -113,6 +113,11 @@ impl StreamConverter {
 
     /// Takes a whole answer, from a server that was asked to stream and did not.
     pub fn push_response(&mut self, json: &[u8], out: &mut Vec<u8>) -> Progress {
+        let opened = || convert_whole(&self.context, json).is_ok_and(|(_, record)| record.found.prompt_opened);
+        if self.progress() == Progress::Waiting && !self.context.recovery.prompt_opens_thinking && opened() {
+            self.context.recovery.prompt_opens_thinking = true;
+            self.recovery = Recovery::new(&self.context);
+        }
         self.push_chunk(json, out);
         // One JSON document is whole by itself, also from servers that give no reason.
         if self.phase == Phase::Started && (self.answer.blocks.any() || self.recovery.holds() || self.calls_complete())
@@ -359,6 +364,11 @@ impl<W: crate::encode::BlockWriter> EventSink for Encode<'_, W> {
                 blocks.arguments(&text, self.writer);
                 if let Some(call) = calls.last_mut() {
                     call.push_arguments(&text.decode());
+                }
+            }
+            Event::ToolWritten(text) => {
+                if let Some(call) = calls.last_mut() {
+                    call.arguments = text.decode().into_owned();
                 }
             }
             Event::ToolEnd => blocks.close(self.writer),

@@ -17,7 +17,7 @@ fn every_file_is_registered_under_a_name_of_its_own() {
     let files = fs::read_dir(source().join("backend")).unwrap().map(|entry| entry.unwrap().path());
     let mut files: HashSet<String> =
         files.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
-    for shared in ["mod", "facts", "quirks", "signs"] {
+    for shared in ["mod", "facts", "quirks", "signs", "template"] {
         assert!(files.remove(shared), "{shared}");
     }
     let names: HashSet<&str> = BACKENDS.iter().map(|spec| spec.name).collect();

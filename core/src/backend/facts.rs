@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use super::template::opens_thinking;
+
 /// What is known of a model. `None` is "not told".
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
@@ -130,11 +132,19 @@ pub(super) fn llama_cpp_props(answer: &Value, facts: &mut Facts, _model: Option<
     let window = answer.pointer("/default_generation_settings/n_ctx").and_then(count);
     let tools = answer.pointer("/chat_template_caps/supports_tools").and_then(Value::as_bool);
     let images = answer.pointer("/modalities/vision").and_then(Value::as_bool);
+    let template = answer.get("chat_template").and_then(Value::as_str).filter(|text| text.len() <= MAX_TEMPLATE);
+    // Told to leave thinking where it is, it does.
+    let reasoning = answer.pointer("/default_generation_settings/params/reasoning_format").and_then(Value::as_str);
+    let is_raw = reasoning == Some("none");
     for model in &mut facts.models {
         model.window = window.or(model.window);
         model.tools = tools.or(model.tools);
         model.images = images.or(model.images);
         model.loaded = Some(true);
+        if let Some(template) = template {
+            model.read_template(template);
+            model.opens_thinking = is_raw.then(|| opens_thinking(template));
+        }
     }
 }
 
@@ -171,6 +181,9 @@ pub(super) fn ollama_show(answer: &Value, facts: &mut Facts, model: Option<&str>
         model.tools = Some(has("tools"));
         model.images = Some(has("vision"));
     }
+    if let Some(template) = answer.get("template").and_then(Value::as_str).filter(|text| text.len() <= MAX_TEMPLATE) {
+        model.read_template(template);
+    }
     // The trained length is no help: Ollama loads models with far less unless it is told otherwise.
     let parameters = answer.get("parameters").and_then(Value::as_str).unwrap_or("");
     let set = parameters.lines().find_map(|line| line.trim().strip_prefix("num_ctx")?.trim().parse().ok());
@@ -196,6 +209,16 @@ pub fn model_config(json: &[u8]) -> Option<u64> {
         .iter()
         .find_map(|key| config.get(key).and_then(count).or_else(|| inner?.get(key).and_then(count)))
 }
+
+/// What a model's own chat template shows, for servers that tell nothing of it.
+pub fn model_template(template: &str, model: &mut Model) {
+    if template.len() <= MAX_TEMPLATE {
+        model.read_template(template);
+    }
+}
+
+/// The longest template that is read, in bytes; the longest known are a tenth of it.
+const MAX_TEMPLATE: usize = 256 << 10;
 
 /// A number of tokens; servers write zero for "unknown".
 fn count(value: &Value) -> Option<u64> {
@@ -230,11 +253,13 @@ mod tests {
     #[test]
     fn llama_cpp_tells_of_its_one_model() {
         let mut facts = listed(&json!({"data": [{"id": "m"}]}));
-        let props = json!({"default_generation_settings": {"n_ctx": 8192}, "modalities": {"vision": true},
-            "chat_template_caps": {"supports_tools": false}});
+        let template = "{% if add_generation_prompt %}<think>\n{% endif %}<tool_call>";
+        let props = json!({"default_generation_settings": {"n_ctx": 8192, "params": {"reasoning_format": "none"}},
+            "modalities": {"vision": true}, "chat_template_caps": {"supports_tools": false}, "chat_template": template});
         llama_cpp_props(&props, &mut facts, None);
         let model = facts.of("anything").unwrap();
         assert_eq!((model.window, model.tools, model.images), (Some(8192), Some(false), Some(true)));
+        assert_eq!((model.tool_format, model.opens_thinking), (Some("hermes"), Some(true)));
     }
 
     #[test]

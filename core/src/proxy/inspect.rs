@@ -9,6 +9,7 @@ use super::discover::identify;
 use super::warnings::small_window;
 use crate::backend::{BackendSpec, Model, Role};
 use crate::error::Result;
+use crate::translate::ToolPlan;
 
 /// How long the server may take to say that it is well.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -27,6 +28,8 @@ pub struct Inspection {
     pub identified: Option<&'static BackendSpec>,
     /// Its models, or why there is no list.
     pub models: std::result::Result<Vec<Model>, String>,
+    /// How its models get their tools, and how their calls are read.
+    pub tool_plans: Vec<ToolPlan>,
     /// What users should know.
     pub warnings: Vec<String>,
 }
@@ -58,5 +61,6 @@ pub async fn inspect(config: &Config) -> Result<Inspection> {
     let models = models.map(|models| models.to_vec()).map_err(|error| error.message);
     let known = models.as_deref().unwrap_or_default();
     let warnings = known.iter().filter_map(|model| small_window(&spec, model)).collect();
-    Ok(Inspection { backend: active.info.clone(), spec, healthy, identified, models, warnings })
+    let tool_plans = known.iter().map(|model| active.translator.tool_plan(model)).collect();
+    Ok(Inspection { backend: active.info.clone(), spec, healthy, identified, models, tool_plans, warnings })
 }

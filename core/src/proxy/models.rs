@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::upstream::Upstream;
-use crate::backend::{BackendSpec, Facts, Model, model_config};
+use crate::backend::{BackendSpec, Facts, Model, model_config, model_template};
 use crate::wire::ApiError;
 use crate::wire::json::Object;
 
@@ -98,7 +98,7 @@ impl Catalog {
             None => Ok(Facts { models: self.spec.quirks.loaded_model.map(Model::named).into_iter().collect() }),
         };
         let told = match told {
-            Ok(facts) => Ok(with_configs(facts.models).await),
+            Ok(facts) => Ok(with_files(facts.models).await),
             Err(error) => Err(error),
         };
         let mut known = self.lock();
@@ -203,38 +203,51 @@ fn window_of(models: &[Model], name: &str) -> Option<u64> {
     crate::backend::find(models, name)?.window
 }
 
-/// Models that are named by a folder of this machine tell their window in a file.
-async fn with_configs(models: Vec<Model>) -> Vec<Model> {
-    if models.iter().all(|model| model.window.is_some() || !model.id.contains('/')) {
+/// Models that are named by a folder of this machine tell their window, and their template, in files.
+async fn with_files(models: Vec<Model>) -> Vec<Model> {
+    let is_told = |model: &Model| model.window.is_some() && model.tool_format.is_some();
+    if models.iter().all(|model| is_told(model) || !model.id.contains('/')) {
         return models;
     }
     let reading = models.clone();
     let read = tokio::task::spawn_blocking(move || {
         let mut models = reading;
-        for model in models.iter_mut().filter(|model| model.window.is_none()) {
-            let config = config_file(&model.id).and_then(|path| read_small(&path));
-            model.window = config.as_deref().and_then(model_config);
+        for model in models.iter_mut().filter(|model| !is_told(model)) {
+            let Some(folder) = model_folder(&model.id) else { continue };
+            if model.window.is_none() {
+                model.window = read_small(&folder.join("config.json")).as_deref().and_then(model_config);
+            }
+            let template = read_small(&folder.join("chat_template.jinja")).map(String::from_utf8);
+            if let Some(Ok(template)) = template.or_else(|| tokenizer_template(&folder).map(Ok)) {
+                model_template(&template, model);
+            }
         }
         models
     });
     read.await.unwrap_or(models)
 }
 
-/// The config of a model that is a folder, or that was downloaded into the hub's cache.
-fn config_file(id: &str) -> Option<PathBuf> {
+/// The template in the place where it stood before it got a file of its own.
+fn tokenizer_template(folder: &Path) -> Option<String> {
+    let config = read_small(&folder.join("tokenizer_config.json"))?;
+    let config: serde_json::Value = serde_json::from_slice(&config).ok()?;
+    config.get("chat_template")?.as_str().map(str::to_owned)
+}
+
+/// The folder of a model that is one, or that was downloaded into the hub's cache.
+fn model_folder(id: &str) -> Option<PathBuf> {
     let path = Path::new(id);
     if path.is_absolute() {
-        return Some(path.join("config.json"));
+        return Some(path.to_owned());
     }
     let (organisation, name) = id.split_once('/').filter(|(_, name)| !name.contains(['/', '\\']))?;
     let cache = std::env::var_os("HF_HUB_CACHE").map(PathBuf::from);
     let home = || std::env::home_dir().map(|home| home.join(".cache/huggingface/hub"));
     let snapshots = cache.or_else(home)?.join(format!("models--{organisation}--{name}")).join("snapshots");
-    let newest = std::fs::read_dir(snapshots).ok()?.filter_map(Result::ok).map(|entry| entry.path()).max()?;
-    Some(newest.join("config.json"))
+    std::fs::read_dir(snapshots).ok()?.filter_map(Result::ok).map(|entry| entry.path()).max()
 }
 
-/// A config is some kilobytes; anything larger is something else.
+/// Such a file is some kilobytes, a tokenizer's at most a few hundred; anything larger is something else.
 fn read_small(path: &Path) -> Option<Vec<u8>> {
     const MAX: u64 = 1 << 20;
     let size = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?.len();

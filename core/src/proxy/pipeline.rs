@@ -81,6 +81,10 @@ async fn answer(tally: &mut Tally, parts: &Parts, body: Incoming, seed: Seed) ->
     if let Some(trace) = &tally.trace {
         trace.translated(&tally.active.info, tally.context.dialect, &body, &tally.notes);
     }
+    if let Some(chosen) = tally.context.text_formats() {
+        let (formats, model) = (chosen.formats.join(","), &tally.context.backend_model);
+        tracing::debug!(model, formats, "calls are looked for in text, by {}", chosen.reason);
+    }
     let sending = send(Arc::clone(&tally.active), job, body, tally.context.clone()).instrument(info_span!("send"));
     if tally.context.stream {
         let wait = tally.config().commit_after.saturating_sub(tally.elapsed());
@@ -235,7 +239,8 @@ impl Head {
             trace.response(self.response.status().as_u16(), self.response.headers());
         }
         let kind = self.response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
-        let is_json = kind.starts_with("application/json");
+        let is_events = tally.context.backend_stream || kind.starts_with("text/event-stream");
+        let is_json = kind.starts_with("application/json") || !is_events;
         let body = self.response.into_body();
         if is_json { Source::Json(body, Vec::new()) } else { Source::Events(body) }
     }
@@ -300,8 +305,9 @@ fn learn(active: &Active, context: &RequestContext, refused: RefusedParameter) -
     match refused {
         RefusedParameter::Tools => {
             if active.catalog.learn(model, |model| model.tools = Some(false)) {
-                let what = format!("the server says that {model} takes no tools: Claude Code cannot work with it");
+                let what = format!("the server says that {model} takes no tools: they are described in its prompt");
                 active.warnings.add(format!("tools {model}"), what);
+                return active.translator.describes_tools();
             }
             // Without its tools the client could do nothing, and would not know why: the refusal goes on.
             false
@@ -310,6 +316,16 @@ fn learn(active: &Active, context: &RequestContext, refused: RefusedParameter) -
             let is_new = active.catalog.learn(model, |model| model.images = Some(false));
             if is_new {
                 tracing::info!(model, "the model takes no images; they are left out from now on");
+            }
+            is_new
+        }
+        RefusedParameter::ToolSchema => {
+            let is_new = active.translator.learn_schemas(context);
+            if is_new {
+                tracing::info!(
+                    model,
+                    "the server's grammar engine breaks on the tools' schemas; simpler ones are sent"
+                );
             }
             is_new
         }

@@ -20,6 +20,8 @@ pub struct Stats {
     pub cache_read_input_tokens: u64,
     /// Tokens generated.
     pub output_tokens: u64,
+    /// Calls that did not fit the schemas of their tools.
+    pub invalid_calls: u64,
     /// Prompts that differ from the one before them in their conversation, so that they were read anew from there.
     pub broken_prefixes: u64,
     /// Prompts that went on from the one before them, which the server had not kept.
@@ -37,6 +39,7 @@ pub(super) struct Counters {
     pub(super) input_tokens: AtomicU64,
     pub(super) cache_read_input_tokens: AtomicU64,
     pub(super) output_tokens: AtomicU64,
+    pub(super) invalid_calls: AtomicU64,
     pub(super) broken_prefixes: AtomicU64,
     pub(super) lost_prefixes: AtomicU64,
     pub(super) prefix_cost_ms: AtomicU64,
@@ -59,6 +62,7 @@ impl Counters {
             input_tokens: read(&self.input_tokens),
             cache_read_input_tokens: read(&self.cache_read_input_tokens),
             output_tokens: read(&self.output_tokens),
+            invalid_calls: read(&self.invalid_calls),
             broken_prefixes: read(&self.broken_prefixes),
             lost_prefixes: read(&self.lost_prefixes),
             prefix_cost_ms: read(&self.prefix_cost_ms),

@@ -118,6 +118,7 @@ impl Tally {
             self.prefix(report);
         }
         self.active.warnings.look_at_turn(&self.context, turn);
+        self.check_calls(turn);
         tracing::info!(
             request_id = self.seed.request_id(),
             model = self.context.model,
@@ -137,6 +138,21 @@ impl Tally {
             "cache_read_input_tokens": turn.cache_read_input_tokens, "output_tokens": turn.output_tokens,
             "counted_by_the_server": turn.exact_usage,
         }));
+    }
+
+    /// Calls that do not fit their tools: counted, and a line in the log. The client gets them as they are, and tells
+    /// the model what it thinks of them.
+    fn check_calls(&self, turn: &TurnRecord) {
+        for problem in self.active.translator.check_calls(&self.context, turn) {
+            Counters::add(&self.proxy.counters.invalid_calls, 1);
+            tracing::warn!(
+                request_id = self.seed.request_id(),
+                model = self.context.model,
+                tool = problem.tool,
+                "the call does not fit its tool: {}",
+                problem.messages.join("; ")
+            );
+        }
     }
 
     /// An answer that passed through has ended; nothing was counted.

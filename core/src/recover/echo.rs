@@ -34,6 +34,8 @@ const MAX_HELD: usize = crate::session::MAX_KEPT_ARGUMENT_BYTES;
 pub(super) struct Echoes {
     told: Vec<Told>,
     open: Option<Open>,
+    /// The open call's arguments as the model wrote them, where they go out otherwise.
+    pub(super) written: Option<JsonText<'static>>,
 }
 
 /// A call that was told.
@@ -89,11 +91,15 @@ impl Echoes {
             && let Some(told) = self.told.iter_mut().find(|told| told.is_same(*by_server, name, arguments))
         {
             told.echoed = true;
-            self.open = None;
+            (self.open, self.written) = (None, None);
             return;
         }
         self.go_out(next);
+        let written = self.written.take();
         if self.open.take().is_some() {
+            if let Some(written) = written {
+                next.event(Event::ToolWritten(written));
+            }
             next.event(Event::ToolEnd);
         }
     }

@@ -4,6 +4,7 @@
 //! the thinking. [`Recovery`] is a sink that feeds a sink, so whatever lies behind it sees one kind of answer.
 
 mod echo;
+mod native;
 mod pieces;
 mod plan;
 
@@ -13,6 +14,7 @@ use crate::toolcall::{ToolParser, Voice};
 use crate::translate::RequestContext;
 use crate::wire::JsonText;
 use echo::{Echoes, Origin};
+use native::NativeCall;
 use pieces::Pieces;
 pub(crate) use plan::RecoveryPlan;
 
@@ -30,6 +32,8 @@ pub(crate) struct Recovery {
     late: KeptText,
     /// The server makes calls of its own.
     is_native: bool,
+    /// The one that comes now.
+    call: Option<NativeCall>,
     /// Calls found in text: begun and ended.
     begun: usize,
     ended: usize,
@@ -61,6 +65,7 @@ impl Recovery {
             echoes: Echoes::default(),
             late: KeptText::default(),
             is_native: false,
+            call: None,
             begun: 0,
             ended: 0,
             found: Found::default(),
@@ -173,6 +178,15 @@ impl Recovery {
         self.say_late(next);
     }
 
+    fn end_call(&mut self, next: &mut dyn EventSink) {
+        if let Some(call) = self.call.take() {
+            let (rest, written) = call.finish();
+            self.echoes.arguments(&rest, next);
+            self.echoes.written = written;
+        }
+        self.echoes.end(next);
+    }
+
     fn end_thinking(&mut self, next: &mut dyn EventSink) {
         if let Some(mut parser) = self.thinking.take() {
             self.read(&mut parser, Read::End, Origin::Thinking, next);
@@ -222,10 +236,14 @@ impl EventSink for Recover<'_> {
             Event::Thinking(text) => recovery.thinking(&text, context, *next),
             Event::ToolStart { name } => {
                 recovery.interrupt(*next);
+                recovery.call = recovery.text.is_some().then(|| NativeCall::new(context.tools.typed(), &name));
                 recovery.echoes.start(Origin::Server, &name, *next);
             }
-            Event::ToolArgs(text) => recovery.echoes.arguments(&text, *next),
-            Event::ToolEnd => recovery.echoes.end(*next),
+            Event::ToolArgs(text) => {
+                let text = recovery.call.as_mut().map(|call| call.push(&text)).unwrap_or(text);
+                recovery.echoes.arguments(&text, *next);
+            }
+            Event::ToolEnd => recovery.end_call(*next),
             other => next.event(other),
         }
     }

@@ -95,6 +95,12 @@ impl ToolCallRecord {
         ToolCallRecord { id, name, ..Self::default() }
     }
 
+    /// The arguments, unless they were too long to keep.
+    #[cfg(feature = "schemas")]
+    pub(crate) fn whole_arguments(&self) -> Option<&str> {
+        (!self.too_long).then_some(&self.arguments)
+    }
+
     pub(crate) fn push_arguments(&mut self, text: &str) {
         self.too_long |= self.arguments.len() + text.len() > MAX_KEPT_ARGUMENT_BYTES;
         if self.too_long {

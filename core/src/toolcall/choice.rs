@@ -3,6 +3,23 @@
 use super::format::Format;
 use super::formats;
 
+/// The formats that a model's text is looked through for, in words for people.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Chosen {
+    /// Names of formats, the likeliest first; empty for whatever has markers.
+    pub formats: Vec<&'static str>,
+    /// Why these: words that follow "because of".
+    pub reason: &'static str,
+}
+
+impl std::fmt::Display for Chosen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let formats = if self.formats.is_empty() { "any format".to_owned() } else { self.formats.join(", ") };
+        write!(f, "{formats} (by {})", self.reason)
+    }
+}
+
 /// Formats that have been decided on. By default all that have markers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
@@ -48,6 +65,14 @@ impl Selection {
         Selection { formats, reason: Reason::Template }
     }
 
+    /// The same with the format of this name ahead of all others: the model was told to write it. Where the user has
+    /// named one that no model can be told of, it is the only one.
+    pub(crate) fn beginning_with(&self, name: &str) -> Self {
+        let Some(format) = formats::by_name(name) else { return self.clone() };
+        let others = self.formats.iter().copied().filter(|other| other.name != name && !self.only());
+        Selection { formats: std::iter::once(format).chain(others).collect(), reason: self.reason }
+    }
+
     /// The formats, the likeliest first.
     pub(crate) fn formats(&self) -> &[&'static Format] {
         &self.formats
@@ -62,10 +87,16 @@ impl Selection {
         self.reason == Reason::Setting
     }
 
-    /// Why these, in words that follow "because of".
-    pub(crate) fn reason(&self) -> &'static str {
-        match self.reason {
-            Reason::Markers => "nothing that is known of the model: any marker counts",
+    /// The choice in words.
+    pub(crate) fn chosen(&self) -> Chosen {
+        Chosen { formats: self.names(), reason: self.reason.words() }
+    }
+}
+
+impl Reason {
+    fn words(self) -> &'static str {
+        match self {
+            Reason::Markers => "its markers, whichever come",
             Reason::Setting => "the setting tool_format",
             Reason::Template => "the model's chat template",
             Reason::Name => "the model's name",

@@ -5,8 +5,9 @@
 
 use super::lead::{Lead, lead};
 
-/// The deepest nesting that is read. Arguments are rarely deeper than five.
-const MAX_DEPTH: usize = 100;
+/// The deepest nesting that is read: as deep as serde_json goes, which reads it next. Arguments are rarely deeper than
+/// five.
+const MAX_DEPTH: usize = 127;
 
 /// What a value begins as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +48,14 @@ impl Dialect {
 #[derive(Debug)]
 pub(super) struct Json {
     dialect: Dialect,
+    /// What is sound JSON goes out byte for byte, white space between tokens included.
+    exact: bool,
     open: Vec<Open>,
     state: State,
     /// A key, or a bare word, as far as it has come.
     word: String,
+    /// White space that goes out behind a comma, if that does.
+    blank: String,
     is_done: bool,
     is_broken: bool,
 }
@@ -98,7 +103,21 @@ pub(super) struct Read {
 
 impl Json {
     pub(super) fn new(dialect: Dialect) -> Self {
-        Json { dialect, open: Vec::new(), state: State::Value, word: String::new(), is_done: false, is_broken: false }
+        Json {
+            dialect,
+            exact: false,
+            open: Vec::new(),
+            state: State::Value,
+            word: String::new(),
+            blank: String::new(),
+            is_done: false,
+            is_broken: false,
+        }
+    }
+
+    /// JSON that goes out byte for byte where it is sound.
+    pub(super) fn exactly() -> Self {
+        Json { exact: true, ..Json::new(Dialect::PLAIN) }
     }
 
     /// Whether anything of the value has come.
@@ -163,7 +182,7 @@ impl Json {
         match self.state {
             State::Quoted { quote, is_key } => return self.quoted(rest, quote, is_key, end, sink),
             State::Bare { is_key } => return self.bare(rest, is_key, sink),
-            _ if first.is_whitespace() => return first.len_utf8(),
+            _ if first.is_whitespace() => return self.blank(first, sink),
             _ => {}
         }
         match (self.state, first) {
@@ -205,6 +224,22 @@ impl Json {
         }
     }
 
+    fn blank(&mut self, blank: char, sink: &mut dyn JsonSink) -> usize {
+        if self.exact && matches!(blank, ' ' | '\t' | '\n' | '\r') {
+            match (self.state, self.open.last()) {
+                (State::Key, _) | (State::Value, Some(Open::Array(_))) => self.blank.push(blank),
+                _ => sink.text(self.open.len(), blank.encode_utf8(&mut [0; 4])),
+            }
+        }
+        blank.len_utf8()
+    }
+
+    fn flush_blank(&mut self, sink: &mut dyn JsonSink) {
+        if !self.blank.is_empty() {
+            sink.text(self.open.len(), &std::mem::take(&mut self.blank));
+        }
+    }
+
     fn raw_quote_at(&self, rest: &str) -> Lead {
         self.dialect.raw_quote.map_or(Lead::No, |quote| lead(rest, quote))
     }
@@ -221,6 +256,7 @@ impl Json {
             Some(Open::Object(has) | Open::Array(has)) => *has = true,
             None => {}
         }
+        self.flush_blank(sink);
     }
 
     /// What stands before a value in its container.
@@ -244,6 +280,7 @@ impl Json {
     }
 
     fn closed(&mut self, text: &str, sink: &mut dyn JsonSink) -> usize {
+        self.flush_blank(sink);
         self.open.pop();
         sink.text(self.open.len(), text);
         self.value_ended(sink);
@@ -359,19 +396,36 @@ impl Json {
         length
     }
 
+    /// Numbers too large to be read are words, unless they are only passed on.
+    fn is_number(&self, word: &str) -> bool {
+        serde_json::from_str::<serde_json::Number>(word).is_ok() || (self.exact && is_number(word))
+    }
+
     fn bare_ended(&mut self, sink: &mut dyn JsonSink) {
         let word = std::mem::take(&mut self.word);
         let (kind, text) = match word.as_str() {
             "true" | "True" => (Kind::Boolean, "true".to_owned()),
             "false" | "False" => (Kind::Boolean, "false".to_owned()),
             "null" | "None" => (Kind::Null, "null".to_owned()),
-            number if serde_json::from_str::<serde_json::Number>(number).is_ok() => (Kind::Number, word),
+            number if self.is_number(number) => (Kind::Number, word),
             _ => (Kind::String, serde_json::Value::from(word).to_string()),
         };
         self.before_value(kind, sink);
         sink.text(self.open.len(), &text);
         self.value_ended(sink);
     }
+}
+
+/// A number by JSON's grammar, whatever its size.
+fn is_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(text, rest)| (text, Some(rest)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(text, rest)| (text, Some(rest)));
+    digits(whole)
+        && (whole.len() == 1 || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
 }
 
 /// A character inside of a JSON string.

@@ -5,6 +5,8 @@
 //! share are written once.
 
 mod arguments;
+#[cfg(feature = "schemas")]
+pub(crate) mod check;
 mod choice;
 mod collect;
 mod format;
@@ -12,7 +14,6 @@ mod formats;
 mod given;
 mod json;
 mod lead;
-mod literal;
 mod live;
 mod out;
 mod parser;
@@ -20,8 +21,11 @@ mod payload;
 pub(crate) mod schema;
 mod setting;
 
+pub use choice::Chosen;
 pub(crate) use choice::Selection;
 pub use collect::{Collector, Parsed, parse};
+
+pub use arguments::NativeArguments;
 pub use format::Format;
 pub use formats::{by_name, for_model, formats};
 pub use given::{Choice, read_tools};

@@ -21,6 +21,8 @@ pub(super) struct Prompt<'p, 'a> {
     /// The rest of the request.
     pub(super) request: &'p MessagesRequest<'a>,
     pub(super) quirks: &'p Quirks,
+    /// The server is asked for a stream.
+    pub(super) stream: bool,
     /// The most tokens that may be asked for behind a prompt of about so many.
     pub(super) cap: &'p dyn Fn(u64) -> Option<u64>,
 }
@@ -63,8 +65,8 @@ impl Prompt<'_, '_> {
         let raw_estimate = prompt_tokens(body.written(), images.images, images.bytes);
         let parameters = Parameters { request, quirks, cap: (self.cap)(raw_estimate) };
         let max_tokens = parameters.push(body, notes);
-        body.json("stream", if request.stream { "true" } else { "false" });
-        if request.stream && quirks.stream_usage {
+        body.json("stream", if self.stream { "true" } else { "false" });
+        if self.stream && quirks.stream_usage {
             body.json("stream_options", r#"{"include_usage":true}"#);
         }
         Written { max_tokens, raw_estimate, marks }

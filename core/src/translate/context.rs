@@ -13,6 +13,7 @@ use crate::prefix::PrefixReport;
 use crate::recover::RecoveryPlan;
 use crate::secret::Secrets;
 use crate::session::SessionKey;
+use crate::toolcall::Chosen;
 use crate::wire::{ApiError, Dialect, JsonText};
 
 /// What the converter of an answer must know about its request.
@@ -45,6 +46,8 @@ pub struct RequestContext {
     pub raw_estimate: u64,
     /// The client wants an event stream.
     pub stream: bool,
+    /// The backend was asked for one.
+    pub backend_stream: bool,
     /// The client has not switched thinking off.
     pub show_thinking: bool,
     /// The limit that the backend was sent.
@@ -68,12 +71,18 @@ impl RequestContext {
         error
     }
 
+    /// The formats that the answer's text is looked through for; `None` where it is passed on as it is.
+    pub fn text_formats(&self) -> Option<Chosen> {
+        (!self.recovery.off).then(|| self.recovery.selection.chosen())
+    }
+
     /// A context for an answer whose request is not at hand.
     pub fn for_model(model: impl Into<String>) -> Self {
         RequestContext {
             model: model.into(),
             backend: "openai",
             stream: true,
+            backend_stream: true,
             show_thinking: true,
             estimated_input_tokens: 1,
             ..Self::default()

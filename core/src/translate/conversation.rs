@@ -91,6 +91,13 @@ impl<'a> Conversation<'a> {
         Ok(conversation)
     }
 
+    /// Adds to the last words that are the user's what is to be done now.
+    pub(super) fn demand(&mut self, what: Option<JsonText<'a>>) {
+        if let (Some(what), Some(Turn::User(turn))) = (what, self.turns.last_mut()) {
+            turn.parts.push(Part::Text(what));
+        }
+    }
+
     /// The texts that the client has put into the user's turns before the first answer.
     pub(super) fn leading_reminders(&mut self) -> impl Iterator<Item = &mut JsonText<'a>> {
         let leading = self.turns.iter_mut().map_while(|turn| match turn {

@@ -14,6 +14,10 @@ impl Translator {
     #[must_use]
     pub fn with_memory_of(mut self, other: &Translator) -> Self {
         self.sessions = Arc::clone(&other.sessions);
+        #[cfg(feature = "schemas")]
+        {
+            self.schemas = Arc::clone(&other.schemas);
+        }
         self
     }
 

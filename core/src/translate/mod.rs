@@ -2,6 +2,8 @@
 
 pub(crate) mod backend_error;
 mod body;
+#[cfg(feature = "schemas")]
+mod check_calls;
 mod class;
 mod content;
 mod context;
@@ -10,6 +12,7 @@ mod conversation;
 pub(crate) mod demo;
 pub(crate) mod estimate;
 mod identity;
+mod inline_thinking;
 mod learning;
 mod memory;
 mod messages;
@@ -22,7 +25,9 @@ mod offered_tools;
 mod own_thinking;
 mod parameters;
 mod parts;
+mod prompt_tools;
 mod recovery;
+mod relax;
 mod replay;
 mod request;
 mod settings;
@@ -34,6 +39,8 @@ mod volatile;
 pub use backend_error::{
     BackendFailure, RefusedParameter, StreamFailure, classify, classify_stream_error, refused_parameter,
 };
+#[cfg(feature = "schemas")]
+pub use check_calls::CallProblem;
 pub use class::{Hints, RequestClass};
 pub use content::{DocumentText, NoDocuments};
 pub use context::{RequestContext, ToolNames};
@@ -44,6 +51,6 @@ pub(crate) use named_model::{named_model, with_model};
 pub use notes::{Note, NoteKind};
 pub(crate) use offered_tools::OfferedTools;
 pub use own_thinking::cut_own_thinking;
-pub(crate) use recovery::selection;
+pub use recovery::ToolPlan;
 pub use request::{Options, RequestMeta, Translated, Translator};
 pub use supply::ToolSupply;

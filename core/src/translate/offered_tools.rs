@@ -24,6 +24,7 @@ impl FromIterator<Arc<KnownTool>> for OfferedTools {
 }
 
 impl OfferedTools {
+    #[cfg_attr(not(feature = "schemas"), allow(dead_code))]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.tools.is_empty()
     }

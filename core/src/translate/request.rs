@@ -9,9 +9,12 @@ use super::content::{ContentReader, DocumentText, NoDocuments};
 use super::context::RequestContext;
 use super::conversation::Conversation;
 use super::identity;
+use super::inline_thinking;
 use super::model;
 use super::native;
 use super::notes::{Note, Notes};
+use super::prompt_tools::{self, PromptTools};
+use super::relax::Hostile;
 use super::replay::Replay;
 use super::supply::ToolSupply;
 use super::system::system_texts;
@@ -51,6 +54,11 @@ pub struct Translator {
     pub(super) quirks: Mutex<Quirks>,
     /// Shared with the translators for other backends that the same client has talked to.
     pub(super) sessions: Arc<Mutex<SessionTable>>,
+    /// Schemas that the server's grammar engine has refused.
+    pub(super) hostile: Mutex<Hostile>,
+    /// What the calls of answers are checked by.
+    #[cfg(feature = "schemas")]
+    pub(super) schemas: Arc<crate::toolcall::check::SchemaCache>,
 }
 
 /// What users set about translation.
@@ -148,7 +156,16 @@ impl Translator {
         let secrets = Secrets::new(options.secrets.iter().cloned());
         let sessions = Arc::new(Mutex::new(SessionTable::new()));
         let quirks = starting_quirks(&spec, options.dialect);
-        Translator { quirks: Mutex::new(quirks), spec, options, secrets, sessions }
+        Translator {
+            quirks: Mutex::new(quirks),
+            spec,
+            options,
+            secrets,
+            sessions,
+            hostile: Mutex::default(),
+            #[cfg(feature = "schemas")]
+            schemas: Arc::default(),
+        }
     }
 
     /// A model's name in the table of conversations: another server's of the same name is another model.
@@ -198,9 +215,11 @@ impl Translator {
         let facts = backend::find(meta.models, chosen.name);
         let images =
             self.options.images.unwrap_or(quirks.images && facts.and_then(|model| model.images) != Some(false));
+        let inline = self.inline_thinking(chosen.name, facts, &quirks);
+        let keeps_thinking = quirks.thinking_history != ThinkingHistory::Drop || inline.is_some();
         let mut reader = ContentReader {
             images,
-            keeps_thinking: quirks.thinking_history != ThinkingHistory::Drop,
+            keeps_thinking,
             noted_thinking: false,
             noted_countdown: false,
             documents: meta.documents,
@@ -226,23 +245,38 @@ impl Translator {
         }
         let replay = Replay {
             spoken: &recalled.spoken,
-            thinking: quirks.thinking_history != ThinkingHistory::Drop,
+            thinking: keeps_thinking,
             blank_text: self.options.dialect == Dialect::Chat,
             is_named: identity::is_named(&session.session),
         };
         replay.apply(&mut conversation);
+        if let Some(pair) = inline {
+            inline_thinking::apply(&mut conversation, pair);
+        }
         if self.options.dialect == Dialect::Messages {
             native::complete(&mut request);
         }
         let request = &request;
+        let thinks = request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled"));
         let mut offered = Offered::choose(&request.tools, &conversation.loaded_tools, &mut notes);
         if self.options.tools == ToolSupply::Off {
             offered.leave_out(&mut notes);
         }
         let tools = offered.arrange(&recalled.tools, recalled.tools_are_own);
         let declared = offered.declared(&tools);
+        let mut recovery = self.recovery(chosen.name, facts, thinks);
+        if !offered.is_empty() && self.options.tools.is_text(facts.and_then(|model| model.tools)) {
+            let in_prompt = PromptTools::new(recovery.selection.formats());
+            recovery.selection = recovery.selection.beginning_with(in_prompt.format());
+            system.push(in_prompt.describe(&offered, request.tool_choice.as_ref()));
+            in_prompt.write_out(&mut conversation);
+            conversation.demand(request.tool_choice.as_ref().and_then(prompt_tools::demand));
+            offered.describe_elsewhere(&mut notes);
+        }
+        offered.relax(&mut lock(&self.hostile), &mut notes);
         let window = self.options.context_window.or(facts.and_then(|model| model.window));
 
+        let stream = request.stream && self.options.streams != Some(false);
         let mut out = Vec::with_capacity(meta.size_hint);
         let mut body = Object::begin(&mut out);
         body.plain("model", chosen.name);
@@ -258,6 +292,7 @@ impl Translator {
             offered: &offered,
             request,
             quirks: &quirks,
+            stream,
             cap: &cap,
         };
         let Written { max_tokens, raw_estimate, marks } = prompt.push(self.options.dialect, &mut body, &mut notes);
@@ -270,12 +305,11 @@ impl Translator {
             Arc::new(self.report(&by, meta, &prompt, &before, estimated_input_tokens))
         });
 
-        let thinks = request.thinking.as_ref().is_none_or(|thinking| !thinking.kind.is("disabled"));
         let context = RequestContext {
             backend_model: chosen.name.to_owned(),
             model_known: chosen.known,
             window,
-            recovery: self.recovery(chosen.name, facts, thinks),
+            recovery,
             model: asked,
             backend: self.spec.name,
             dialect: self.options.dialect,
@@ -285,6 +319,7 @@ impl Translator {
             estimated_input_tokens,
             raw_estimate,
             stream: request.stream,
+            backend_stream: stream,
             show_thinking: thinks,
             max_tokens,
             tools: declared,

@@ -9,6 +9,7 @@ use super::context::{ToolNames, backend_name};
 use super::notes::{NoteKind, Notes};
 use super::offered_tools::OfferedTools;
 use super::parts::ranges;
+use super::relax::Hostile;
 use crate::backend::{Quirks, ToolChoiceForm};
 use crate::session::{KnownTool, ToolList};
 use crate::wire::JsonText;
@@ -24,13 +25,19 @@ pub(super) struct Offered<'t, 'a> {
     names: HashMap<String, String>,
     /// Bytes for schemas whose own say the same in another order, by the tool's place.
     schemas: HashMap<usize, Arc<str>>,
+    /// What is sent in place of schemas that the server has refused, by the tool's place.
+    relaxed: HashMap<usize, Arc<str>>,
 }
 
 impl<'t, 'a> Offered<'t, 'a> {
     /// Leaves out server tools, placeholders, deferred tools that nobody has loaded, and repetitions.
     pub(super) fn choose(tools: &'t [Tool<'a>], loaded: &HashSet<String>, notes: &mut Notes) -> Self {
-        let mut offered =
-            Offered { tools: Vec::with_capacity(tools.len()), names: HashMap::new(), schemas: HashMap::new() };
+        let mut offered = Offered {
+            tools: Vec::with_capacity(tools.len()),
+            names: HashMap::new(),
+            schemas: HashMap::new(),
+            relaxed: HashMap::new(),
+        };
         let mut seen = HashSet::with_capacity(tools.len());
         for tool in tools {
             let name = tool.name.decode();
@@ -100,7 +107,37 @@ impl<'t, 'a> Offered<'t, 'a> {
         self.tools.iter().enumerate().map(declare).collect()
     }
 
+    /// Schemas that the server has refused are sent without what its grammar engine breaks on.
+    pub(super) fn relax(&mut self, hostile: &mut Hostile, notes: &mut Notes) {
+        if hostile.is_empty() {
+            return;
+        }
+        for (index, (tool, _)) in self.tools.iter().enumerate() {
+            if let Some(relaxed) = hostile.relaxed(self.schema(index, tool)) {
+                self.relaxed.insert(index, relaxed);
+            }
+        }
+        if !self.relaxed.is_empty() {
+            let tools = self.tools.iter().enumerate().filter(|(index, _)| self.relaxed.contains_key(index));
+            let names: Vec<_> = tools.map(|(_, (tool, _))| tool.name.decode()).collect();
+            let what = format!("{} input schemas", names.len());
+            notes.add(
+                NoteKind::Replaced,
+                what,
+                format!("the server's grammar engine refused them: {}", names.join(", ")),
+            );
+        }
+    }
+
     /// The schema that is sent of the tool at a place.
+    pub(super) fn sent_schema<'s>(&'s self, index: usize, tool: &'s Tool<'a>) -> &'s str {
+        match self.relaxed.get(&index) {
+            Some(relaxed) => relaxed,
+            None => self.schema(index, tool),
+        }
+    }
+
+    /// The schema of the tool at a place as the client means it.
     pub(super) fn schema<'s>(&'s self, index: usize, tool: &'s Tool<'a>) -> &'s str {
         match self.schemas.get(&index) {
             Some(same) => same,
@@ -115,6 +152,21 @@ impl<'t, 'a> Offered<'t, 'a> {
             notes.add(NoteKind::Dropped, what, "tools are switched off in the settings");
             self.tools.clear();
         }
+    }
+
+    /// Takes the tools out of the request: they are described in the prompt.
+    pub(super) fn describe_elsewhere(&mut self, notes: &mut Notes) {
+        let what = format!("{} tools", self.tools.len());
+        notes.add(NoteKind::Replaced, what, "described in the prompt");
+        self.tools.clear();
+    }
+
+    /// Each tool as the model is told of it.
+    pub(super) fn as_json(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        let ranges = self.push(&mut out);
+        let text = |range: Range<usize>| String::from_utf8_lossy(out.get(range).unwrap_or_default()).into_owned();
+        ranges.into_iter().map(text).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -150,7 +202,7 @@ impl<'t, 'a> Offered<'t, 'a> {
             if let Some(description) = &tool.description {
                 function.text("description", description);
             }
-            function.json("parameters", self.schema(index, tool));
+            function.json("parameters", self.sent_schema(index, tool));
             function.end();
             object.end();
         }

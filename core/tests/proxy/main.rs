@@ -16,6 +16,7 @@ mod backend;
 mod client;
 mod clock;
 mod scene;
+mod schemas;
 mod steps;
 
 mod commit;

@@ -161,7 +161,7 @@ impl Members {
 }
 
 /// Arguments that came as something else than an object: as a string that holds one, fenced or not, or as nothing.
-fn object(json: &str) -> String {
+pub(in crate::toolcall) fn object(json: &str) -> String {
     let value = serde_json::from_str(json).unwrap_or(Value::Null);
     let text = match &value {
         Value::String(text) => text.trim(),

@@ -11,7 +11,7 @@ mod whole;
 
 use super::out::Out;
 
-pub(super) use call_object::CallRules;
+pub(super) use call_object::{CallRules, object};
 pub(super) use header::{Header, HeaderSpec};
 pub(super) use json_calls::{JsonCalls, JsonSpec};
 pub(super) use name_json::{NameJson, NameSpec};

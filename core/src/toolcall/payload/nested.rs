@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{Fate, Machine, Payload, Taken, run};
-use crate::toolcall::arguments::Pairs;
+use crate::toolcall::arguments::{Pairs, untyped};
 use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, is_name, lead, scan, scan_near};
 use crate::toolcall::out::Out;
-use crate::toolcall::schema::{Properties, Types};
+use crate::toolcall::schema::Properties;
 
 /// The deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
@@ -89,7 +89,7 @@ impl Nested {
             } else if !is_leaf {
                 Value::Object(node.members)
             } else {
-                Types::default().read(&node.text)
+                untyped(&node.text)
             };
             if node.tag == self.spec.item {
                 parent.items.push(value);

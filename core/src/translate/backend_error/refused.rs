@@ -235,6 +235,17 @@ mod tests {
             ("The 'stream_options' parameter is only allowed when 'stream' is enabled.", P::StreamOptions),
             ("Unsupported parameter: 'temperature' is not supported with this model", P::Temperature),
             ("Model does not support images. Please use a model that does.", P::Images),
+            ("Failed to initialize samplers: failed to parse grammar", P::ToolSchema),
+            ("parse: error parsing grammar: unknown escape at \\d", P::ToolSchema),
+            ("JSON schema conversion failed:\nPattern must start with '^' and end with '$'", P::ToolSchema),
+            (
+                "Unable to generate parser for this template. Automatic parser generation failed: JSON schema conversion failed:\nUnrecognized schema: {}",
+                P::ToolSchema,
+            ),
+            (
+                "Engine protocol predict request returned 400: {\"error\":{\"message\":\"Failed to initialize samplers: failed to parse grammar\"}}",
+                P::ToolSchema,
+            ),
             (
                 "Function tools with reasoning_effort are not supported for x in /v1/chat/completions.",
                 P::ReasoningEffort,

@@ -37,6 +37,13 @@ pub(super) const CAPABILITIES: &[(&str, RefusedParameter)] = &[
     ("failed to parse grammar", RefusedParameter::ToolSchema),  // llama.cpp, LM Studio, Ollama
     ("failed to initialize samplers", RefusedParameter::ToolSchema), // the same
     ("json schema conversion failed", RefusedParameter::ToolSchema), // llama.cpp
+    ("error parsing grammar", RefusedParameter::ToolSchema),    // llama.cpp's parser
+    ("number of repetitions exceeds sane defaults", RefusedParameter::ToolSchema), // the same, of large bounds
+    ("pattern must start with '^' and end with '$'", RefusedParameter::ToolSchema), // llama.cpp's converter
+    ("json-schema-to-grammar", RefusedParameter::ToolSchema),   // llama.cpp
+    ("error converting schema", RefusedParameter::ToolSchema),  // servers built on it
+    ("unsupported regex", RefusedParameter::ToolSchema),        // the same
+    ("failed to process regex", RefusedParameter::ToolSchema),  // LM Studio
     ("features not supported by xgrammar", RefusedParameter::ToolSchema), // vLLM
 ];
 

@@ -74,7 +74,7 @@ pub(super) fn push(prompt: &Prompt<'_, '_>, body: &mut Object<'_>, notes: &mut N
         notes.add(NoteKind::Dropped, "output_config", "the backend has nothing like it");
     }
     parameters.note_dropped(notes);
-    body.json("stream", if request.stream { "true" } else { "false" });
+    body.json("stream", if prompt.stream { "true" } else { "false" });
     Written { max_tokens, raw_estimate, marks }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn push(offered: &Offered<'_, '_>, out: &mut Vec<u8>) -> Vec<Range<us
         if let Some(description) = &tool.description {
             object.text("description", description);
         }
-        object.json("input_schema", offered.schema(index, tool));
+        object.json("input_schema", offered.sent_schema(index, tool));
         object.end();
     }
     let end = out.len();

@@ -85,12 +85,16 @@ pub(crate) fn run(args: &Doctor) -> Result<(), Failure> {
     findings.extend(about_servers(&chosen));
     findings.extend(about_backend(&seen, &config));
     findings.extend(about_proxies(&running));
+    let is_server = seen.spec.role == Role::Translate;
     if !args.output.json {
         for finding in &findings {
             finding.print()?;
         }
         for model in seen.models.iter().flatten() {
             output::line(models::describe(model))?;
+            if let Some(plan) = seen.tool_plans.iter().find(|plan| plan.model == model.id && is_server) {
+                output::line(format_args!("    {plan}"))?;
+            }
         }
     }
     let live = if args.live { Some(live::run(&config, &seen, args.output.json)?) } else { None };
@@ -104,6 +108,7 @@ pub(crate) fn run(args: &Doctor) -> Result<(), Failure> {
             "findings": findings,
             "found": found,
             "backend": seen.backend,
+            "tool_plans": seen.tool_plans,
             "models": seen.models.unwrap_or_default(),
             "running": running.iter().map(status::to_json).collect::<Vec<_>>(),
             "live": live,
@@ -218,8 +223,8 @@ fn about_backend(seen: &Inspection, config: &Config) -> Vec<Finding> {
     }
     let is_denied = |model: &&Model| model.tools == Some(false) && config.tools == ToolSupply::Auto;
     for model in seen.models.iter().flatten().filter(is_denied) {
-        let what = format!("{} takes no tools", model.short_name());
-        let fix = "Claude Code needs them: choose another model, or --tools on if the server is wrong";
+        let what = format!("{} takes no tools: they are described in its prompt", model.short_name());
+        let fix = "a model made for tools calls them better; --tools on if the server is wrong";
         findings.push(Finding::warning("tools", what, fix));
     }
     findings

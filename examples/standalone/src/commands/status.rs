@@ -61,6 +61,10 @@ fn describe(running: &Running) -> String {
         number("/stats/cache_read_input_tokens"),
         number("/stats/output_tokens"),
     );
+    let invalid_calls = number("/stats/invalid_calls");
+    if invalid_calls > 0 {
+        lines.push_str(&format!("\n  calls that did not fit the schemas of their tools: {invalid_calls}"));
+    }
     for warning in json::list(status, "/warnings").iter().filter_map(Value::as_str) {
         lines.push_str(&format!("\n  {} {warning}", styled(ODD, "warning:")));
     }
