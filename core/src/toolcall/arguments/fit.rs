@@ -43,9 +43,9 @@ pub(super) fn read(properties: &Properties, place: NodeId, types: Types, text: &
     read.unwrap_or_else(|| format!("\"{}\"", JsonText::from_plain(text).as_escaped()))
 }
 
-/// Text of which nothing is known, as the value that it most likely is.
-pub(in crate::toolcall) fn untyped(text: &str) -> Value {
-    let json = read(&Properties::default(), NodeId::default(), Types::default(), text);
+/// Text without types of its own, as the value that it most likely is at its place.
+pub(in crate::toolcall) fn value_at(properties: &Properties, place: NodeId, text: &str) -> Value {
+    let json = read(properties, place, properties.types_at(place), text);
     serde_json::from_str(&json).unwrap_or_else(|_| Value::from(text))
 }
 

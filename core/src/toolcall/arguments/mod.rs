@@ -4,7 +4,7 @@ mod fit;
 mod native;
 mod pairs;
 
-pub(super) use fit::untyped;
+pub(super) use fit::value_at;
 pub use native::NativeArguments;
 pub(super) use pairs::Pairs;
 

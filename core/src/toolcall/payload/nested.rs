@@ -3,10 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{Fate, Machine, Payload, Taken, run};
-use crate::toolcall::arguments::{Pairs, untyped};
+use crate::toolcall::arguments::{Pairs, value_at};
 use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, is_name, lead, scan, scan_near};
 use crate::toolcall::out::Out;
-use crate::toolcall::schema::Properties;
+use crate::toolcall::schema::{NodeId, Properties};
 
 /// The deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
@@ -41,6 +41,7 @@ pub(in crate::toolcall) struct Nested {
 #[derive(Debug, Default)]
 struct Node {
     tag: String,
+    place: NodeId,
     text: String,
     items: Vec<Value>,
     members: Map<String, Value>,
@@ -69,7 +70,12 @@ impl Nested {
             // A value that was put together from tags is JSON by now.
             self.pairs.key(tag, None, out);
         }
-        self.open.push(Node { tag: tag.to_owned(), ..Node::default() });
+        let place = match self.open.last() {
+            Some(list) if tag == self.spec.item => self.properties.item(list.place, list.items.len()),
+            Some(object) => self.properties.member(object.place, tag),
+            None => self.properties.member(self.properties.root(), tag),
+        };
+        self.open.push(Node { tag: tag.to_owned(), place, ..Node::default() });
     }
 
     fn text(&mut self, text: &str, out: &mut Out<'_>) {
@@ -82,15 +88,17 @@ impl Nested {
 
     fn close_tag(&mut self, out: &mut Out<'_>) {
         let Some(node) = self.open.pop() else { return };
-        let is_leaf = node.items.is_empty() && node.members.is_empty();
+        let types = self.properties.types_at(node.place);
+        let is_empty = node.text.trim().is_empty() && !types.string;
+        let tree = if !node.items.is_empty() || (node.members.is_empty() && is_empty && types.array) {
+            Some(Value::Array(node.items))
+        } else if !node.members.is_empty() || (is_empty && types.object) {
+            Some(Value::Object(node.members))
+        } else {
+            None
+        };
         if let Some(parent) = self.open.last_mut() {
-            let value = if !node.items.is_empty() {
-                Value::Array(node.items)
-            } else if !is_leaf {
-                Value::Object(node.members)
-            } else {
-                untyped(&node.text)
-            };
+            let value = tree.unwrap_or_else(|| value_at(&self.properties, node.place, &node.text));
             if node.tag == self.spec.item {
                 parent.items.push(value);
             } else {
@@ -99,13 +107,7 @@ impl Nested {
             return;
         }
         if !self.streams {
-            let text = if !node.items.is_empty() {
-                Value::Array(node.items).to_string()
-            } else if !is_leaf {
-                Value::Object(node.members).to_string()
-            } else {
-                node.text
-            };
+            let text = tree.map_or(node.text, |tree| tree.to_string());
             self.pairs.text(&text, out);
         }
         self.streams = false;
