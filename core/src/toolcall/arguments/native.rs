@@ -98,6 +98,11 @@ impl NativeArguments {
         }
     }
 
+    /// An object has begun and not ended.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Object
+    }
+
     /// Nothing more comes; appends what was held back, and what is missing.
     pub fn finish(&mut self, out: &mut String) {
         if matches!(self.state, State::Start | State::Other) {
