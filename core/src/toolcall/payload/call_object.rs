@@ -219,6 +219,8 @@ impl CallObject {
         let read = self.json.read(input, end, &mut self.members);
         let is_over = read.done || end;
         let is_cut = is_over && (!read.done || self.json.is_broken());
+        // Where the arguments have ended, only the object around them is cut.
+        let is_cut_inside = is_cut && end && self.members.in_value;
         if is_cut {
             self.json.close(&mut self.members);
         }
@@ -229,8 +231,7 @@ impl CallObject {
             if !self.members.has_arguments {
                 out.arguments("{}");
             }
-            // Where the arguments have ended, only the object around them is cut.
-            if is_cut && end && self.members.in_value { out.end_cut() } else { out.end() }
+            if is_cut_inside { out.end_cut() } else { out.end() }
         }
         let progress = if is_cut {
             Progress::Cut
