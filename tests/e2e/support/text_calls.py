@@ -53,7 +53,8 @@ class Text:
             message = {"role": "assistant", "content": self.text + self.after}
             choice = {"index": 0, "message": message, "finish_reason": self.finish}
             body = {"id": "c", "object": "chat.completion", "choices": [choice], "usage": usage(1200, 40)}
-            return await Status(200, self.encode(body)).play(connection, request)
+            answer = Status(200, self.encode(body), {"content-type": "application/json"})
+            return await answer.play(connection, request)
         connection.head(200, EVENT_STREAM)
         for delta, finish in self.deltas():
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
