@@ -180,7 +180,7 @@ impl StreamConverter {
     pub fn record(&self) -> TurnRecord {
         let failed = self.answer.failure.is_some();
         let ended = self.phase == Phase::Ended && !failed;
-        self.answer.record(&self.context, self.calls_complete(), self.recovery.found(), ended)
+        self.answer.record(&self.context, self.calls(), self.recovery.found(), ended)
     }
 
     /// How far the answer is.
@@ -227,9 +227,13 @@ impl StreamConverter {
         self.decoder.finish(&mut self.recovery.before(&self.context, &mut encode));
         self.recovery.finish(&mut encode);
         self.answer.blocks.close(&mut writer);
-        let outcome = self.answer.outcome(&self.context, self.calls_complete());
+        let outcome = self.answer.outcome(&self.context, self.calls());
         push_message_delta(out, &outcome);
         self.phase = Phase::Ended;
+    }
+
+    fn calls(&self) -> Calls {
+        Calls { complete: self.calls_complete(), cut: self.recovery.was_cut() }
     }
 
     fn calls_complete(&self) -> bool {
@@ -285,14 +289,23 @@ fn convert_whole(context: &RequestContext, body: &[u8]) -> Result<(Vec<u8>, Turn
         let what = format!("the backend answered with something that is no {}", context.dialect.answer());
         return Err(Error::new(ErrorKind::Backend, what));
     }
-    let calls_complete = recovery.calls_complete(decoder.calls_complete());
-    if !decoder.stopped() && !is_whole && !calls_complete {
+    let calls = Calls { complete: recovery.calls_complete(decoder.calls_complete()), cut: recovery.was_cut() };
+    if !decoder.stopped() && !is_whole && !calls.complete {
         return Err(Error::told(ErrorKind::Backend, ApiError::api(502, CUT_SHORT)));
     }
     answer.blocks.close(&mut writer);
-    let outcome = answer.outcome(context, calls_complete);
-    let record = answer.record(context, calls_complete, recovery.found(), true);
+    let outcome = answer.outcome(context, calls);
+    let record = answer.record(context, calls, recovery.found(), true);
     Ok((writer.finish(context, &outcome), record))
+}
+
+/// How the calls of an answer ended.
+#[derive(Clone, Copy, Debug)]
+struct Calls {
+    /// Each is complete.
+    complete: bool,
+    /// One in the text ended in the middle.
+    cut: bool,
 }
 
 impl Answer {
@@ -309,13 +322,13 @@ impl Answer {
         }
     }
 
-    fn outcome(&self, context: &RequestContext, calls_complete: bool) -> Outcome {
+    fn outcome(&self, context: &RequestContext, calls: Calls) -> Outcome {
         let tokens = TokenCounts::new(&self.usage, context, self.blocks.bytes());
-        Outcome::new(self.stop.as_ref(), self.blocks.tools(), calls_complete, tokens)
+        Outcome::new(self.stop.as_ref(), self.blocks.tools(), calls.complete, calls.cut, tokens)
     }
 
-    fn record(&self, context: &RequestContext, calls_complete: bool, found: Found, ended: bool) -> TurnRecord {
-        let outcome = self.outcome(context, calls_complete);
+    fn record(&self, context: &RequestContext, calls: Calls, found: Found, ended: bool) -> TurnRecord {
+        let outcome = self.outcome(context, calls);
         TurnRecord {
             stop_reason: ended.then_some(outcome.stop_reason),
             input_tokens: outcome.tokens.input,

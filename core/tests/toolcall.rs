@@ -361,3 +361,29 @@ proptest! {
         prop_assert_eq!(parsed.text, text);
     }
 }
+
+/// What stands deep inside is made to fit as what stands on top is, in every kind of payload, however it is cut.
+#[test]
+fn values_inside_are_made_to_fit() {
+    let edit = json!({"type": "object", "properties": {"line": {"type": "integer"}, "text": {"type": "string"}}});
+    let properties = json!({"path": {"type": "string"}, "edits": {"type": "array", "items": {"$ref": "#/$defs/edit"}}});
+    let tools = vec![json!({"name": "edit", "input_schema":
+        {"type": "object", "properties": properties, "$defs": {"edit": edit}}})];
+    let wanted = json!({"path": "7", "edits": [{"line": 8, "text": "9"}, {"line": 1}]});
+    for text in [
+        r#"<tool_call>{"name": "edit", "arguments": {"path": 7, "edits": [{"line": "8", "text": 9}, {"line": 1}]}}</tool_call>"#,
+        r#"<tool_call>{"name": "edit", "arguments": {"path": "7", "edits": "[{\"line\": \"8\", \"text\": \"9\"}, {'line': 1}]"}}</tool_call>"#,
+        "<tool_call>\n<function=edit>\n<parameter=path>\n7\n</parameter>\n<parameter=edits>\n[{'line': '8', 'text': 9}, {\"line\": \"1\"}]\n\
+         </parameter>\n</function>\n</tool_call>",
+    ] {
+        for (at, _) in text.char_indices() {
+            let mut parser = ToolParser::new(Choice::Any, &tools, false);
+            let mut collector = Collector::default();
+            let mut sink = |piece: Piece<'_>| collector.take(piece);
+            parser.push(&text[..at], &mut sink);
+            parser.push(&text[at..], &mut sink);
+            parser.finish(&mut sink);
+            assert_eq!(collector.finish().calls, [("edit".to_owned(), wanted.clone())], "{text} at {at}");
+        }
+    }
+}

@@ -29,11 +29,20 @@ pub(crate) struct TokenCounts {
 impl Outcome {
     /// The stop reason follows the blocks that were sent, not the backend's word for it: a client that
     /// reads `tool_use` without a call, or `end_turn` with one, gets stuck.
-    pub(crate) fn new(stop: Option<&Stop>, tools: u64, calls_complete: bool, tokens: TokenCounts) -> Self {
-        let cut = matches!(stop, Some(Stop::Length));
+    ///
+    /// `was_cut` tells that a call ended in the middle of its arguments, whatever the backend says.
+    pub(crate) fn new(
+        stop: Option<&Stop>,
+        tools: u64,
+        calls_complete: bool,
+        was_cut: bool,
+        tokens: TokenCounts,
+    ) -> Self {
+        let cut = matches!(stop, Some(Stop::Length)) || was_cut;
         let (stop_reason, stop_sequence) = match stop {
             _ if tools > 0 && (!cut || calls_complete) => ("tool_use", None),
             Some(Stop::Length) => ("max_tokens", None),
+            _ if was_cut => ("max_tokens", None),
             Some(Stop::Refusal) => ("refusal", None),
             Some(Stop::Sequence(sequence)) => ("stop_sequence", Some(sequence.clone())),
             Some(Stop::End) | None => ("end_turn", None),

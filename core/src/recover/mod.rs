@@ -53,6 +53,8 @@ pub(crate) struct Found {
     pub(crate) separate: bool,
     /// Calls that came as text.
     pub(crate) calls: usize,
+    /// One of them was cut off.
+    pub(crate) cut: bool,
 }
 
 impl Recovery {
@@ -83,11 +85,8 @@ impl Recovery {
         if let Some(mut parser) = self.text.take() {
             let is_open_thought = parser.is_thinking() && parser.calls() == 0;
             self.found.never_closed = is_open_thought && self.plan.prompt_opens_thinking && self.said_text;
-            let open = self.is_open();
             self.read(&mut parser, Read::End, Origin::Text, next);
-            if open {
-                self.ended = self.begun - 1; // it was closed only because nothing more came
-            }
+            self.found.cut |= parser.was_cut();
             self.look_at(&parser);
         }
         self.echoes.release(next);
@@ -122,7 +121,12 @@ impl Recovery {
     }
 
     fn is_open(&self) -> bool {
-        self.begun > self.ended
+        self.begun > self.ended || self.found.cut
+    }
+
+    /// A call in the text was cut off, whatever the server says of the end.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.found.cut
     }
 
     fn text(&mut self, text: &JsonText<'_>, next: &mut dyn EventSink) {
@@ -190,6 +194,7 @@ impl Recovery {
     fn end_thinking(&mut self, next: &mut dyn EventSink) {
         if let Some(mut parser) = self.thinking.take() {
             self.read(&mut parser, Read::End, Origin::Thinking, next);
+            self.found.cut |= parser.was_cut();
         }
     }
 

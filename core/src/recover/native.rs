@@ -29,10 +29,15 @@ impl NativeCall {
         if out == *plain { text.clone() } else { JsonText::from_plain(&out) }
     }
 
-    /// Nothing more comes; gives what is missing, and the arguments as they were written if they went out otherwise.
+    /// Nothing more comes; gives what was held back, and the arguments as they were written if they went out otherwise.
     pub(super) fn finish(mut self) -> (JsonText<'static>, Option<JsonText<'static>>) {
         let mut out = String::new();
-        self.arguments.finish(&mut out);
+        // An object that was cut off stays one: a command that looks complete and is not must not run.
+        if !self.arguments.is_open() {
+            self.arguments.finish(&mut out);
+        } else if let Some(rest) = self.written.get().strip_prefix(self.sent.get()) {
+            out.push_str(rest);
+        }
         self.sent.push(&out);
         let written = self.written.get();
         let is_other = written != self.sent.get() && written.trim_start().starts_with('{');

@@ -44,6 +44,12 @@ impl Out<'_> {
     pub(super) fn end(&mut self) {
         (self.sink)(Piece::CallEnd);
     }
+
+    /// The call ends in the middle: its arguments were closed as far as they came.
+    pub(super) fn end_cut(&mut self) {
+        self.flow.cut = true;
+        self.end();
+    }
 }
 
 /// What the words of the model are at this point.
@@ -76,6 +82,8 @@ pub(super) struct Flow {
     pub(super) calls: usize,
     /// Which white space is kept.
     pub(super) keeps: Keeps,
+    /// A call was cut off.
+    pub(super) cut: bool,
 }
 
 /// Which white space is kept that a reader would not miss.
@@ -103,6 +111,7 @@ impl Flow {
             has_channels: false,
             calls: 0,
             keeps: Keeps::None,
+            cut: false,
         }
     }
 

@@ -208,6 +208,11 @@ impl ToolParser {
         self.flow.voice() == Voice::Thinking
     }
 
+    /// A call was cut off: its arguments were closed as far as they came.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.flow.cut
+    }
+
     /// Calls so far.
     pub(crate) fn calls(&self) -> usize {
         self.flow.calls

@@ -98,6 +98,11 @@ impl NativeArguments {
         }
     }
 
+    /// An object has begun and not ended.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Object
+    }
+
     /// Nothing more comes; appends what was held back, and what is missing.
     pub fn finish(&mut self, out: &mut String) {
         if matches!(self.state, State::Start | State::Other) {
@@ -190,7 +195,8 @@ mod tests {
             "edits": {"type": "array", "items": {"$ref": "#/$defs/edit"}},
             "pair": {"prefixItems": [{"type": "integer"}, {"type": "string"}]},
             "map": {"additionalProperties": {"type": "number"}},
-            "free": {}, "either": {"oneOf": [{"type": "integer"}, {"type": "string"}]}}});
+            "free": {}, "any": {"anyOf": [{"title": "Any"}, {"type": "integer"}]}, "far": {"anyOf": [{"$ref": "x.json"}, {"type": "integer"}]},
+            "beside": {"$ref": "#/$defs/edit", "properties": {"more": {"type": "integer"}}}, "either": {"oneOf": [{"type": "integer"}, {"type": "string"}]}}});
         for (text, wanted) in [
             (
                 r#"{"edits": [{"line": "80", "text": 8, "all": "false"}]}"#,
@@ -208,6 +214,10 @@ mod tests {
             (
                 r#"{"free": {"line": "1"}, "either": "7", "edits": "none"}"#,
                 r#"{"free": {"line": "1"}, "either": "7", "edits": "none"}"#,
+            ),
+            (
+                r#"{"any": "7", "far": "7", "beside": {"line": "7", "text": 7}}"#,
+                r#"{"any": "7", "far": "7", "beside": {"line": 7, "text": "7"}}"#,
             ),
             (r#""{\"edits\": [{\"line\": \"1\"}]}""#, r#"{"edits": [{"line": 1}]}"#),
             ("```json\n{\"map\": {\"x\": \"1\"}}\n```", "{\"map\": {\"x\": 1}}\n"),

@@ -229,7 +229,8 @@ impl CallObject {
             if !self.members.has_arguments {
                 out.arguments("{}");
             }
-            out.end();
+            // Where the arguments have ended, only the object around them is cut.
+            if is_cut && end && self.members.in_value { out.end_cut() } else { out.end() }
         }
         let progress = if is_cut {
             Progress::Cut

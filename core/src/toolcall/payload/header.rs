@@ -134,7 +134,7 @@ impl Machine for Header {
             State::Arguments(inside) => {
                 inside.0.close(&mut inside.1);
                 inside.1.flush(out);
-                out.end();
+                out.end_cut();
                 Fate::Over
             }
             State::After => Fate::Over,

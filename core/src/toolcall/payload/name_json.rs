@@ -151,7 +151,7 @@ impl Machine for NameJson {
             let (json, typed) = &mut **inside;
             json.close(typed);
             typed.flush(out);
-            out.end();
+            out.end_cut();
         }
         if self.any { Fate::Over } else { Fate::Text }
     }

@@ -199,6 +199,7 @@ impl Machine for Nested {
     }
 
     fn at_end(&mut self, out: &mut Out<'_>) -> Fate {
+        out.flow.cut |= !self.open.is_empty();
         self.end_call(out);
         if self.any { Fate::Over } else { Fate::Text }
     }

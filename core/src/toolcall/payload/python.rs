@@ -220,6 +220,7 @@ impl Machine for Python {
             close_value(&mut json, &mut self.typed);
         }
         if matches!(self.state, State::Key | State::Value | State::AfterValue) {
+            out.flow.cut = true;
             self.end_call(out);
         }
         if self.any { Fate::Over } else { Fate::Text }

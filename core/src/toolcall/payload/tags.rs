@@ -300,10 +300,15 @@ impl Machine for Tags {
                 if let Some(mut body) = self.body.take() {
                     body.0.close(&mut body.1);
                     body.1.flush(out);
-                    out.end();
+                    out.end_cut();
                 }
             }
-            _ => self.end_call(out),
+            State::Key | State::BeforeValue | State::ValueStart | State::Value => {
+                out.flow.cut = true;
+                self.end_call(out);
+            }
+            // Only end tags are missing.
+            State::Inside => self.end_call(out),
         }
         self.state = State::Outside;
         if self.any { Fate::Over } else { Fate::Text }

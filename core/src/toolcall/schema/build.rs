@@ -9,9 +9,6 @@ use serde_json::Value;
 
 use super::{Node, NodeId, UNKNOWN};
 
-/// References that are followed from one to the next.
-const MAX_REFERENCES: usize = 16;
-
 /// Schemas that may rule one place; of a place with more nothing is known.
 const MAX_PARTS: usize = 128;
 
@@ -66,12 +63,12 @@ impl<'s> Builder<'s> {
         id
     }
 
-    /// The schemas, with those that they refer to or are put together from; `None` where there are too many.
+    /// The schemas, with those that they refer to or are put together from. `None` where there are too many, and where
+    /// one of them may be anything: then nothing is clear.
     fn flatten(&mut self, mut open: Vec<&'s Value>) -> Option<Vec<&'s Value>> {
         let mut parts: Vec<&'s Value> = Vec::new();
         while let Some(schema) = open.pop() {
             self.step()?;
-            let schema = self.resolved(schema);
             if !schema.is_object() || parts.iter().any(|part| std::ptr::eq(*part, schema)) {
                 continue;
             }
@@ -79,9 +76,12 @@ impl<'s> Builder<'s> {
                 return None;
             }
             parts.push(schema);
+            if let Some(target) = schema.get("$ref") {
+                open.push(self.root.pointer(target.as_str()?.strip_prefix('#')?)?);
+            }
             for key in ["allOf", "anyOf", "oneOf"] {
                 let inside = schema.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-                if open.len() + inside.len() > MAX_PARTS {
+                if open.len() + inside.len() > MAX_PARTS || (key != "allOf" && inside.iter().any(says_nothing)) {
                     return None;
                 }
                 open.extend(inside);
@@ -90,22 +90,14 @@ impl<'s> Builder<'s> {
         Some(parts)
     }
 
-    fn resolved(&self, mut schema: &'s Value) -> &'s Value {
-        for _ in 0..MAX_REFERENCES {
-            let Some(target) = schema.get("$ref").and_then(Value::as_str) else { break };
-            let Some(found) = target.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer)) else { break };
-            schema = found;
-        }
-        schema
-    }
-
     fn step(&mut self) -> Option<()> {
         self.steps += 1;
         (self.steps <= MAX_STEPS).then_some(())
     }
 
     fn fill(&mut self, id: NodeId, parts: &[&'s Value]) {
-        let members = self.members(parts);
+        // Half of them would be worse than none: what is missing would count as not declared.
+        let Some(members) = self.members(parts) else { return };
         let additional: Vec<&Value> = parts.iter().filter_map(|part| additional(part)).collect();
         let additional = self.intern(additional);
         let mut members_by_name = HashMap::with_capacity(members.len());
@@ -114,7 +106,10 @@ impl<'s> Builder<'s> {
             members_by_name.insert(name.to_owned(), member);
         }
         let lists: Vec<&[Value]> = parts.iter().map(|part| prefix(part)).collect();
-        let longest = lists.iter().map(|list| list.len()).max().unwrap_or(0).min(MAX_PARTS);
+        let longest = lists.iter().map(|list| list.len()).max().unwrap_or(0);
+        if longest > MAX_PARTS {
+            return;
+        }
         let item_of = |part: &&'s Value, place: usize| prefix(part).get(place).or_else(|| items(part));
         let first = (0..longest).map(|place| parts.iter().filter_map(|part| item_of(part, place)).collect());
         let first: Vec<Vec<&Value>> = first.collect();
@@ -127,26 +122,32 @@ impl<'s> Builder<'s> {
     }
 
     /// What each of the parts says of a name: of the property, or of those that it has not declared.
-    fn members(&mut self, parts: &[&'s Value]) -> HashMap<&'s str, Vec<&'s Value>> {
+    fn members(&mut self, parts: &[&'s Value]) -> Option<HashMap<&'s str, Vec<&'s Value>>> {
         let mut members: HashMap<&str, Vec<&Value>> = HashMap::new();
         for (name, property) in parts.iter().filter_map(|part| part.get("properties")?.as_object()).flatten() {
-            if self.step().is_none() {
-                return members;
-            }
+            self.step()?;
             members.entry(name).or_default().push(property);
         }
         for part in parts {
             let Some(additional) = additional(part) else { continue };
             for (name, schemas) in &mut members {
-                if self.step().is_none() {
-                    return HashMap::new();
-                }
+                self.step()?;
                 if part.get("properties").and_then(|properties| properties.get(*name)).is_none() {
                     schemas.push(additional);
                 }
             }
         }
-        members
+        Some(members)
+    }
+}
+
+/// Whether a part of a union allows every value.
+fn says_nothing(part: &Value) -> bool {
+    let is_remark =
+        |key: &String| matches!(key.as_str(), "title" | "description" | "default" | "examples" | "$comment");
+    match part {
+        Value::Object(keywords) => keywords.keys().all(is_remark),
+        other => *other == Value::Bool(true),
     }
 }
 
