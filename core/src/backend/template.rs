@@ -65,10 +65,10 @@ impl Model {
     /// Adds what a chat template shows.
     pub(super) fn read_template(&mut self, template: &str) {
         let holds = |sign: &&str| template.contains(*sign);
-        let found = SIGNS.iter().find(|(signs, _)| signs.iter().all(|sign| holds(&sign)));
+        let found = SIGNS.iter().find(|(signs, _)| signs.iter().all(&holds));
         self.tool_format = found.map(|(_, name)| *name).or(self.tool_format);
         let has_field = template.contains("reasoning_content") || template.contains(".Thinking");
-        if has_field || CLOSERS.iter().any(|closer| holds(&closer)) {
+        if has_field || CLOSERS.iter().any(&holds) {
             self.thinking_field = Some(has_field);
         }
     }

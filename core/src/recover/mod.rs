@@ -220,6 +220,7 @@ impl Recovery {
 }
 
 /// What is done with a parser.
+#[derive(Clone, Copy)]
 enum Read<'r, 't> {
     More(&'r JsonText<'t>),
     Interrupt,
