@@ -30,6 +30,8 @@ pub(crate) struct Recovery {
     echoes: Echoes,
     /// Thinking that came while a call was open.
     late: KeptText,
+    /// The text as it came, escaped, where it is wanted.
+    came: KeptText,
     /// The server makes calls of its own.
     is_native: bool,
     /// The one that comes now.
@@ -66,6 +68,7 @@ impl Recovery {
             said_text: false,
             echoes: Echoes::default(),
             late: KeptText::default(),
+            came: KeptText::default(),
             is_native: false,
             call: None,
             begun: 0,
@@ -104,6 +107,17 @@ impl Recovery {
         self.said_text
     }
 
+    /// The text as it came, escaped; empty where nobody wants it.
+    pub(crate) fn came(&self) -> String {
+        let came = self.came.get();
+        let opened = self.plan.prompt_opens_thinking || self.found().prompt_opened;
+        // What the prompt has begun is part of the answer once it stands in the history.
+        match self.found().pair {
+            Some((open, _)) if opened && !came.is_empty() && !came.starts_with(open) => format!("{open}\\n{came}"),
+            _ => came.to_owned(),
+        }
+    }
+
     /// What the answer has shown so far.
     pub(crate) fn found(&self) -> Found {
         let mut found = self.found;
@@ -131,6 +145,9 @@ impl Recovery {
 
     fn text(&mut self, text: &JsonText<'_>, next: &mut dyn EventSink) {
         self.end_thinking(next);
+        if self.plan.keeps_text {
+            self.came.push(text.as_escaped());
+        }
         let Some(mut parser) = self.text.take() else { return next.event(Event::Text(text.borrowed())) };
         self.said_text = true;
         match parser.passes(text.as_escaped()) {

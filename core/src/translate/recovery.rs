@@ -14,6 +14,7 @@ impl Translator {
             off: self.options.tool_format == ToolFormat::Off,
             selection: selection(&self.options, name, facts),
             prompt_opens_thinking: self.options.prompt_opens_thinking.unwrap_or_else(|| thinks && opens()),
+            keeps_text: false,
         }
     }
 
