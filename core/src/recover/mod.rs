@@ -8,7 +8,7 @@ mod native;
 mod pieces;
 mod plan;
 
-use crate::event::{Event, EventSink};
+use crate::event::{Event, EventSink, Stop};
 use crate::session::KeptText;
 use crate::toolcall::{ToolParser, Voice};
 use crate::translate::RequestContext;
@@ -32,6 +32,10 @@ pub(crate) struct Recovery {
     late: KeptText,
     /// The text as it came, escaped, where it is wanted.
     came: KeptText,
+    /// What was taken for thinking because the prompt seemed to open it, escaped.
+    guessed: KeptText,
+    /// The answer met its limit.
+    is_long: bool,
     /// The server makes calls of its own.
     is_native: bool,
     /// The one that comes now.
@@ -69,6 +73,8 @@ impl Recovery {
             echoes: Echoes::default(),
             late: KeptText::default(),
             came: KeptText::default(),
+            guessed: KeptText::default(),
+            is_long: false,
             is_native: false,
             call: None,
             begun: 0,
@@ -86,11 +92,15 @@ impl Recovery {
     pub(crate) fn finish(&mut self, next: &mut dyn EventSink) {
         self.end_thinking(next);
         if let Some(mut parser) = self.text.take() {
-            let is_open_thought = parser.is_thinking() && parser.calls() == 0;
-            self.found.never_closed = is_open_thought && self.plan.prompt_opens_thinking && self.said_text;
+            let is_open_thought = parser.is_thinking() && parser.calls() == 0 && self.plan.prompt_opens_thinking;
+            self.found.never_closed = is_open_thought && self.said_text && !self.is_long;
             self.read(&mut parser, Read::End, Origin::Text, next);
             self.found.cut |= parser.was_cut();
             self.look_at(&parser);
+            // A thought that was begun by nobody and never ended was the answer, after all.
+            if self.found.never_closed && self.plan.is_guess {
+                next.event(Event::Text(JsonText::escaped(self.guessed.get())));
+            }
         }
         self.echoes.release(next);
         self.say_late(next);
@@ -150,6 +160,9 @@ impl Recovery {
         }
         let Some(mut parser) = self.text.take() else { return next.event(Event::Text(text.borrowed())) };
         self.said_text = true;
+        if self.plan.is_guess && self.plan.prompt_opens_thinking && parser.is_thinking() {
+            self.guessed.push(text.as_escaped());
+        }
         match parser.passes(text.as_escaped()) {
             Some(Voice::Text) => next.event(Event::Text(text.borrowed())),
             Some(Voice::Thinking) => next.event(Event::Thinking(text.borrowed())),
@@ -267,6 +280,10 @@ impl EventSink for Recover<'_> {
                 recovery.echoes.arguments(&text, *next);
             }
             Event::ToolEnd => recovery.end_call(*next),
+            Event::Stop(reason) => {
+                recovery.is_long |= reason == Stop::Length;
+                next.event(Event::Stop(reason));
+            }
             other => next.event(other),
         }
     }

@@ -73,7 +73,16 @@ impl Tags {
     pub(in crate::toolcall) fn new(spec: TagSpec) -> Self {
         let state = if spec.call.is_empty() { State::Name } else { State::Outside };
         let pairs = Pairs::default();
-        Tags { spec, state, any: false, pairs, name: String::new(), has_skipped: false, body: None, ends: spec.value_end }
+        Tags {
+            spec,
+            state,
+            any: false,
+            pairs,
+            name: String::new(),
+            has_skipped: false,
+            body: None,
+            ends: spec.value_end,
+        }
     }
 
     /// Begins behind what opens a call, whose name follows.
