@@ -5,7 +5,7 @@ use crate::encode::{Blocks, MessageWriter, Outcome, SseWriter, TokenCounts};
 use crate::encode::{push_message_delta, push_message_start, push_ping};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventSink, Stop};
-use crate::recover::{Found, Recovery};
+use crate::recover::Recovery;
 use crate::session::{KeptText, ToolCallRecord, TurnRecord};
 use crate::translate::RequestContext;
 use crate::wire::ApiError;
@@ -180,7 +180,7 @@ impl StreamConverter {
     pub fn record(&self) -> TurnRecord {
         let failed = self.answer.failure.is_some();
         let ended = self.phase == Phase::Ended && !failed;
-        self.answer.record(&self.context, self.calls(), self.recovery.found(), ended)
+        self.answer.record(&self.context, self.calls(), &self.recovery, ended)
     }
 
     /// How far the answer is.
@@ -295,7 +295,7 @@ fn convert_whole(context: &RequestContext, body: &[u8]) -> Result<(Vec<u8>, Turn
     }
     answer.blocks.close(&mut writer);
     let outcome = answer.outcome(context, calls);
-    let record = answer.record(context, calls, recovery.found(), true);
+    let record = answer.record(context, calls, &recovery, true);
     Ok((writer.finish(context, &outcome), record))
 }
 
@@ -327,7 +327,7 @@ impl Answer {
         Outcome::new(self.stop.as_ref(), self.blocks.tools(), calls.complete, calls.cut, tokens)
     }
 
-    fn record(&self, context: &RequestContext, calls: Calls, found: Found, ended: bool) -> TurnRecord {
+    fn record(&self, context: &RequestContext, calls: Calls, recovery: &Recovery, ended: bool) -> TurnRecord {
         let outcome = self.outcome(context, calls);
         TurnRecord {
             stop_reason: ended.then_some(outcome.stop_reason),
@@ -341,7 +341,8 @@ impl Answer {
             prefill_ms: None,
             text: self.text.get().to_owned(),
             thinking: self.thinking.get().to_owned(),
-            found,
+            came: recovery.came(),
+            found: recovery.found(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyclaude_core::{
-    Dialect, Hints, Options, RequestMeta, Seed, SessionKey, StreamConverter, Timestamp, Translator, backend,
+    Dialect, Hints, Options, RequestMeta, Seed, SessionKey, StreamConverter, Timestamp, ToolSupply, Translator, backend,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -74,6 +74,7 @@ fn run(path: &Path) {
     let requests: Requests<'_> = serde_json::from_str(&text).unwrap();
     let mut options = Options::default();
     options.dialect = Dialect::by_name(case["dialect"].as_str().unwrap_or("chat")).unwrap();
+    options.tools = ToolSupply::by_name(case["tools"].as_str().unwrap_or("auto")).unwrap();
     options.pin_lines =
         case["pin_lines"].as_array().into_iter().flatten().map(|line| line.as_str().unwrap().to_owned()).collect();
     let spec = *backend::by_name(case["backend"].as_str().unwrap_or("mlx-lm")).unwrap();

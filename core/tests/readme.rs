@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyclaude_core::Config;
 use anyclaude_core::backend::{BACKENDS, Role};
+use anyclaude_core::toolcall::formats as formats_of_calls;
 
 fn check(mark: &str, table: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
@@ -47,6 +48,14 @@ fn tables_are_those_of_the_code() {
         differences.push_str(&format!("| `{}` | {words} |\n", spec.name));
     }
     check("differences", &differences);
+
+    let mut formats = String::from("| format | models, by name |\n| --- | --- |\n");
+    for format in formats_of_calls() {
+        let models: Vec<String> = format.models.iter().map(|pattern| format!("`{pattern}`")).collect();
+        let models = if models.is_empty() { "found by its marker".to_owned() } else { models.join(" ") };
+        formats.push_str(&format!("| `{}` | {models} |\n", format.name));
+    }
+    check("formats", &formats);
 
     let mut settings = String::from("| key | variable | default | what it is |\n| --- | --- | --- | --- |\n");
     for setting in Config::settings() {

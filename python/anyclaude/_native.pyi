@@ -40,6 +40,10 @@ class Translator:
         *,
         dialect: str = "chat",
         pin_lines: Sequence[str] = (),
+        tools: str = "auto",
+        tool_format: str = "auto",
+        prompt_opens_thinking: bool | None = None,
+        backend_stream: bool | None = None,
     ) -> Translator:
         """Makes a translator.
 
@@ -48,7 +52,13 @@ class Translator:
         ``messages`` to use the server's own Messages API. Lines that begin with one of ``pin_lines``
         stay as a conversation saw them first.
 
-        Raises ``ConfigError`` for a backend or dialect that is not known.
+        ``tools`` is how the model gets its tools: ``auto``, ``on`` (by the server's interface), ``text``
+        (in the prompt) or ``off``. ``tool_format`` is the format of calls that is looked for in its text:
+        ``auto``, ``off`` or one of ``tool_formats()``. ``prompt_opens_thinking`` says that prompts end in
+        the marker that opens thinking and the server leaves thinking in the text; ``backend_stream``
+        whether the server is asked for streams. Left at None, they follow what is known.
+
+        Raises ``ConfigError`` for a word that is not known.
         """
 
     def request(

@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyclaude_core::backend::Model;
 use anyclaude_core::prefix::PrefixReport;
-use anyclaude_core::{Dialect, Hints, Options, RequestMeta, SessionKey, Timestamp, Translator as Core, backend};
+use anyclaude_core::{
+    Dialect, Hints, Options, RequestMeta, SessionKey, Timestamp, ToolSupply, Translator as Core, backend,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMapping};
 
@@ -57,22 +59,35 @@ impl Known {
 impl Translator {
     #[new]
     #[pyo3(
-        signature = (backend="openai", model=None, max_output_tokens=None, *, dialect="chat", pin_lines=Vec::new()),
-        text_signature = "(backend='openai', model=None, max_output_tokens=None, *, dialect='chat', pin_lines=())",
+        signature = (
+            backend="openai", model=None, max_output_tokens=None, *, dialect="chat", pin_lines=Vec::new(),
+            tools="auto", tool_format="auto", prompt_opens_thinking=None, backend_stream=None,
+        ),
+        text_signature = "(backend='openai', model=None, max_output_tokens=None, *, dialect='chat', pin_lines=(), \
+            tools='auto', tool_format='auto', prompt_opens_thinking=None, backend_stream=None)",
     )]
+    #[expect(clippy::too_many_arguments, reason = "arguments from Python")]
     fn new(
         backend: &str,
         model: Option<String>,
         max_output_tokens: Option<u64>,
         dialect: &str,
         pin_lines: Vec<String>,
+        tools: &str,
+        tool_format: &str,
+        prompt_opens_thinking: Option<bool>,
+        backend_stream: Option<bool>,
     ) -> PyResult<Self> {
         let mut options = Options::default();
         options.pin_lines = pin_lines;
         options.model = model;
         options.max_output_tokens = max_output_tokens;
+        options.prompt_opens_thinking = prompt_opens_thinking;
+        options.streams = backend_stream;
         guarded(|| {
             options.dialect = Dialect::by_name(dialect)?;
+            options.tools = ToolSupply::by_name(tools)?;
+            options.tool_format = tool_format.parse()?;
             Ok(Translator(Core::new(*backend::by_name(backend)?, options)))
         })
     }

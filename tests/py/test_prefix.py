@@ -37,7 +37,7 @@ def at(value: Any, pointer: str) -> Any:
 def test_conversations(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     case = json.loads(text)
-    translator = Translator(case.get("backend", "mlx-lm"), dialect=case.get("dialect", "chat"),
+    translator = Translator(case.get("backend", "mlx-lm"), dialect=case.get("dialect", "chat"), tools=case.get("tools", "auto"),
                             pin_lines=case.get("pin_lines", []))
     ids: dict[str, str] = {}
     bodies: list[bytes] = []

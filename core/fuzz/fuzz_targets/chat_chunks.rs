@@ -7,7 +7,10 @@ use anyclaude_fuzz::{Input, check_events};
 use libfuzzer_sys::fuzz_target;
 
 fn convert<'a>(pieces: impl Iterator<Item = &'a [u8]>, end: u8) -> Vec<u8> {
-    let mut context = RequestContext::for_model("claude-fuzz");
+    let model = ["qwen3-coder", "gpt-oss", "llama-3.2", "unknown"][usize::from(end >> 4 & 3)];
+    let tools = serde_json::json!([{"name": "a", "input_schema": {"properties": {"n": {"type": "integer"},
+        "s": {"type": "string"}, "o": {"type": "object"}}}}]);
+    let mut context = RequestContext::for_model("claude-fuzz").with_tools(tools.as_array().unwrap(), model);
     context.show_thinking = end & 4 == 0;
     context.dialect = if end & 8 == 0 { Dialect::Chat } else { Dialect::Messages };
     let mut converter = StreamConverter::new(context);

@@ -16,15 +16,16 @@ const SIGNS: &[(&[&str], &str)] = &[
     (&["<longcat_tool_call>"], "longcat"),
     (&["<ifm|tool_call"], "k2_horizon"),
     (&["<seed:tool_call>"], "seed_oss"),
-    (&["<tool_sep>"], "hunyuan_v3"),
+    (&["<param name="], "minicpm5"),
+    (&["<tool_sep"], "hunyuan_v3"),
     (&["<arg_key>"], "glm45"),
     (&["<dots_function_call>"], "dots"),
-    (&["<param name="], "minicpm5"),
     (&["<atem:"], "atem"),
     (&["steptml:"], "step3"),
     (&["<use_mcp_tool>"], "miro_mcp"),
     (&["<|content_invoke_tool_json|>"], "inkling"),
     (&["<|plamo:begin_tool_request"], "plamo3"),
+    (&["<|tool_call:begin|>"], "solar_open"),
     (&["<|open|>", "<|sep|>"], "kimi_k3"),
     (&["<|tool_calls_section_begin|>"], "kimi_k2"),
     (&["<｜tool▁calls▁begin｜>", "```json"], "deepseek_v3"),
@@ -32,11 +33,12 @@ const SIGNS: &[(&[&str], &str)] = &[
     (&["[TOOL_CALLS]"], "mistral"),
     (&["<|START_ACTION|>"], "command_r7b"),
     (&["directly_answer"], "command_r"),
+    (&["directly-answer"], "command_r"),
     (&["<TOOLCALL>"], "nemotron_json"),
     (&["<|tools_prefix|>"], "apertus"),
     (&["<|action_start|>"], "internlm"),
     (&["<|function_call|>"], "gigachat3"),
-    (&["function call<|role_sep|>"], "gigachat3"),
+    (&["function call", "<|role_sep|>"], "gigachat3"),
     (&["<function=", "<parameter="], "qwen3_coder"),
     (&["<function="], "functionary_v31"),
     (&[">>>", "recipient"], "functionary_v32"),
@@ -49,6 +51,7 @@ const SIGNS: &[(&[&str], &str)] = &[
     (&["<function_call>"], "granite_fc"),
     (&["<|channel|>", "<|message|>"], "harmony"),
     (&["<|python_start|>"], "pythonic"),
+    (&["<tool_calls>", "[BEGIN FINAL RESPONSE]"], "apriel"),
     (&["<tool_calls>"], "hunyuan_a13b"),
     (&["<tool_call>"], "hermes"),
     (&["<|python_tag|>"], "llama3_json"),
@@ -62,10 +65,10 @@ impl Model {
     /// Adds what a chat template shows.
     pub(super) fn read_template(&mut self, template: &str) {
         let holds = |sign: &&str| template.contains(*sign);
-        let found = SIGNS.iter().find(|(signs, _)| signs.iter().all(|sign| holds(&sign)));
+        let found = SIGNS.iter().find(|(signs, _)| signs.iter().all(&holds));
         self.tool_format = found.map(|(_, name)| *name).or(self.tool_format);
         let has_field = template.contains("reasoning_content") || template.contains(".Thinking");
-        if has_field || CLOSERS.iter().any(|closer| holds(&closer)) {
+        if has_field || CLOSERS.iter().any(&holds) {
             self.thinking_field = Some(has_field);
         }
     }

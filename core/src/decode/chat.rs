@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::pieces::Pieces;
-use super::{is_failure, stop};
+use super::{is_failure, stop, text_of};
 use crate::event::{Event, EventSink, Stop};
 use crate::translate::backend_error::{StreamFailure, classify_stream_error};
 use crate::wire::JsonText;
@@ -25,7 +25,7 @@ impl ChatDecoder {
     /// Takes the data of one stream event, or a whole answer.
     pub(crate) fn chunk(&mut self, data: &[u8], sink: &mut dyn EventSink) {
         // A model that writes half a character is no reason to lose the answer.
-        let text = String::from_utf8_lossy(data);
+        let text = text_of(data);
         let Ok(chunk) = serde_json::from_str::<ChatChunk<'_>>(&text) else {
             let error = classify_stream_error(&StreamFailure::new(self.backend, data));
             sink.event(Event::Failure(error));

@@ -7,7 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::open_blocks::{Kind, OpenBlocks};
 use super::pieces::Pieces;
-use super::{is_failure, stop};
+use super::{is_failure, stop, text_of};
 use crate::event::{Event, EventSink};
 use crate::translate::backend_error::{StreamFailure, classify_stream_error};
 use crate::wire::ApiError;
@@ -40,7 +40,7 @@ impl MessagesDecoder {
     /// Takes the data of one stream event, or a whole answer.
     pub(super) fn chunk(&mut self, data: &[u8], sink: &mut dyn EventSink) {
         // A model that writes half a character is no reason to lose the answer.
-        let json = String::from_utf8_lossy(data);
+        let json = text_of(data);
         let event = serde_json::from_str::<MessagesEvent<'_>>(&json);
         let failure = match &event {
             Ok(event) => {

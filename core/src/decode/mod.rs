@@ -8,6 +8,8 @@ mod pieces;
 mod stop;
 mod tool_calls;
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use crate::event::EventSink;
@@ -69,6 +71,14 @@ impl Decoder {
             Decoder::Chat(_) => false,
             Decoder::Messages(decoder) => decoder.closed(),
         }
+    }
+}
+
+/// What came as text; half a character becomes U+FFFD.
+fn text_of(data: &[u8]) -> Cow<'_, str> {
+    match simdutf8::basic::from_utf8(data) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(data),
     }
 }
 

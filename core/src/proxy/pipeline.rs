@@ -299,6 +299,18 @@ fn learn_limits(active: &Active, context: &RequestContext, status: u16, error: &
     }
 }
 
+/// Learns from a failure that came inside of an answer. It cannot be tried again here, but clients try again.
+pub(super) fn learn_late(active: &Active, context: &RequestContext, error: &ApiError) {
+    /// As good as any: the words tell what was refused.
+    const BAD_REQUEST: u16 = 400;
+    let said = serde_json::json!({"error": {"message": error.message}}).to_string();
+    if let Some(what @ (RefusedParameter::ToolSchema | RefusedParameter::Tools)) =
+        refused_parameter(BAD_REQUEST, said.as_bytes())
+    {
+        learn(active, context, what);
+    }
+}
+
 /// Learns from a refusal; true when the next translation will differ.
 fn learn(active: &Active, context: &RequestContext, refused: RefusedParameter) -> bool {
     let model = &context.backend_model;

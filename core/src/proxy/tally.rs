@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tracing::{Span, info_span};
 
 use super::active::Active;
+use super::pipeline::learn_late;
 use super::stats::Counters;
 use super::trace::Trace;
 use super::{Config, Proxy};
@@ -106,6 +107,7 @@ impl Tally {
     /// The answer has ended, well or badly.
     pub(super) fn end(&mut self, turn: &TurnRecord, failure: Option<&ApiError>) {
         if let Some(error) = failure {
+            learn_late(&self.active, &self.context, error);
             return self.fail(error);
         }
         let counters = &self.proxy.counters;

@@ -8,7 +8,7 @@ mod native;
 mod pieces;
 mod plan;
 
-use crate::event::{Event, EventSink};
+use crate::event::{Event, EventSink, Stop};
 use crate::session::KeptText;
 use crate::toolcall::{ToolParser, Voice};
 use crate::translate::RequestContext;
@@ -30,6 +30,12 @@ pub(crate) struct Recovery {
     echoes: Echoes,
     /// Thinking that came while a call was open.
     late: KeptText,
+    /// The text as it came, escaped, where it is wanted.
+    came: KeptText,
+    /// What was taken for thinking because the prompt seemed to open it, escaped.
+    guessed: KeptText,
+    /// The answer met its limit.
+    is_long: bool,
     /// The server makes calls of its own.
     is_native: bool,
     /// The one that comes now.
@@ -66,6 +72,9 @@ impl Recovery {
             said_text: false,
             echoes: Echoes::default(),
             late: KeptText::default(),
+            came: KeptText::default(),
+            guessed: KeptText::default(),
+            is_long: false,
             is_native: false,
             call: None,
             begun: 0,
@@ -83,11 +92,15 @@ impl Recovery {
     pub(crate) fn finish(&mut self, next: &mut dyn EventSink) {
         self.end_thinking(next);
         if let Some(mut parser) = self.text.take() {
-            let is_open_thought = parser.is_thinking() && parser.calls() == 0;
-            self.found.never_closed = is_open_thought && self.plan.prompt_opens_thinking && self.said_text;
+            let is_open_thought = parser.is_thinking() && parser.calls() == 0 && self.plan.prompt_opens_thinking;
+            self.found.never_closed = is_open_thought && self.said_text && !self.is_long;
             self.read(&mut parser, Read::End, Origin::Text, next);
             self.found.cut |= parser.was_cut();
             self.look_at(&parser);
+            // A thought that was begun by nobody and never ended was the answer, after all.
+            if self.found.never_closed && self.plan.is_guess {
+                next.event(Event::Text(JsonText::escaped(self.guessed.get())));
+            }
         }
         self.echoes.release(next);
         self.say_late(next);
@@ -102,6 +115,17 @@ impl Recovery {
     /// Something was said that is held back still.
     pub(crate) fn holds(&self) -> bool {
         self.said_text
+    }
+
+    /// The text as it came, escaped; empty where nobody wants it.
+    pub(crate) fn came(&self) -> String {
+        let came = self.came.get();
+        let opened = self.plan.prompt_opens_thinking || self.found().prompt_opened;
+        // What the prompt has begun is part of the answer once it stands in the history.
+        match self.found().pair {
+            Some((open, _)) if opened && !came.is_empty() && !came.starts_with(open) => format!("{open}\\n{came}"),
+            _ => came.to_owned(),
+        }
     }
 
     /// What the answer has shown so far.
@@ -131,8 +155,14 @@ impl Recovery {
 
     fn text(&mut self, text: &JsonText<'_>, next: &mut dyn EventSink) {
         self.end_thinking(next);
+        if self.plan.keeps_text {
+            self.came.push(text.as_escaped());
+        }
         let Some(mut parser) = self.text.take() else { return next.event(Event::Text(text.borrowed())) };
         self.said_text = true;
+        if self.plan.is_guess && self.plan.prompt_opens_thinking && parser.is_thinking() {
+            self.guessed.push(text.as_escaped());
+        }
         match parser.passes(text.as_escaped()) {
             Some(Voice::Text) => next.event(Event::Text(text.borrowed())),
             Some(Voice::Thinking) => next.event(Event::Thinking(text.borrowed())),
@@ -220,6 +250,7 @@ impl Recovery {
 }
 
 /// What is done with a parser.
+#[derive(Clone, Copy)]
 enum Read<'r, 't> {
     More(&'r JsonText<'t>),
     Interrupt,
@@ -249,6 +280,10 @@ impl EventSink for Recover<'_> {
                 recovery.echoes.arguments(&text, *next);
             }
             Event::ToolEnd => recovery.end_call(*next),
+            Event::Stop(reason) => {
+                recovery.is_long |= reason == Stop::Length;
+                next.event(Event::Stop(reason));
+            }
             other => next.event(other),
         }
     }

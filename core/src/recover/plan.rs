@@ -12,6 +12,10 @@ pub(crate) struct RecoveryPlan {
     pub(crate) selection: Selection,
     /// The prompt ends in the marker that opens thinking, and the server leaves the thinking in the text.
     pub(crate) prompt_opens_thinking: bool,
+    /// That is a guess, by what the template or earlier answers show.
+    pub(crate) is_guess: bool,
+    /// The next prompt repeats the text as it came: calls, or thinking, go back in it.
+    pub(crate) keeps_text: bool,
 }
 
 impl RecoveryPlan {

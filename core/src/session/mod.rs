@@ -73,6 +73,8 @@ pub struct TurnRecord {
     pub(crate) text: String,
     /// What was thought, likewise.
     pub(crate) thinking: String,
+    /// The text as it came, calls and thinking in it included, where the next prompt repeats it so; escaped.
+    pub(crate) came: String,
     /// What the answer has shown of its model.
     pub(crate) found: crate::recover::Found,
 }

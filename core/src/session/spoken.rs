@@ -41,6 +41,8 @@ pub(crate) struct SpokenTurn {
     pub(crate) thinking: JsonText<'static>,
     /// Ids of its calls, each with its arguments as the model wrote them.
     calls: Vec<(Box<str>, Arc<str>)>,
+    /// All of it as one text, as it came, where it goes back so; empty otherwise.
+    pub(crate) came: JsonText<'static>,
     key: Option<u64>,
 }
 
@@ -54,13 +56,14 @@ impl SpokenTurn {
             key: key(std::slice::from_ref(&text)),
             text,
             thinking: normal(&turn.thinking),
+            came: normal(&turn.came),
             calls: turn.tool_calls.iter().map(call).collect(),
         }
     }
 
     fn bytes(&self) -> usize {
         let calls: usize = self.calls.iter().map(|(id, arguments)| 2 * id.len() + arguments.len() + 128).sum();
-        self.text.as_escaped().len() + self.thinking.as_escaped().len() + calls + 256
+        self.text.as_escaped().len() + self.thinking.as_escaped().len() + self.came.as_escaped().len() + calls + 256
     }
 
     /// The arguments of a call, as the model wrote them; `None` where they were not kept.

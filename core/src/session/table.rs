@@ -77,18 +77,20 @@ struct ModelMemory {
 /// What the answers of a model have shown of it, and of how its server passes them on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Habits {
-    /// Thinking comes in the text, opened by the prompt.
-    pub(crate) prompt_opens_thinking: bool,
+    /// Thinking comes in the text, opened by the prompt; `None` where no answer has shown it either way.
+    pub(crate) prompt_opens_thinking: Option<bool>,
     /// What stands around thinking in the text.
     pub(crate) thinking: Option<(&'static str, &'static str)>,
 }
 
 impl Habits {
     fn learn(&mut self, found: &crate::recover::Found) {
-        // A thought that never ended may be no thought.
-        let is_closed = found.pair.is_some() || found.prompt_opened;
-        self.prompt_opens_thinking |= found.prompt_opened;
-        self.prompt_opens_thinking &= !(found.separate || (found.never_closed && !is_closed));
+        if found.separate || found.never_closed {
+            // A thought that never ended may be no thought.
+            self.prompt_opens_thinking = Some(false);
+        } else if found.prompt_opened {
+            self.prompt_opens_thinking = Some(true);
+        }
         self.thinking = if found.separate { None } else { found.pair.or(self.thinking) };
     }
 }

@@ -1,5 +1,10 @@
 //! Which formats an answer is looked through for, and why.
 
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use lru::LruCache;
+
 use super::format::Format;
 use super::formats;
 
@@ -20,10 +25,13 @@ impl std::fmt::Display for Chosen {
     }
 }
 
+/// Models whose formats are remembered: each request asks for one, and few are met.
+const MAX_KNOWN: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+
 /// Formats that have been decided on. By default all that have markers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selection {
-    formats: Vec<&'static Format>,
+    formats: Arc<[&'static Format]>,
     reason: Reason,
 }
 
@@ -44,15 +52,19 @@ pub(crate) enum Reason {
 impl Selection {
     /// One format and no other, because the user says so.
     pub(crate) fn named(format: &'static Format) -> Self {
-        Selection { formats: vec![format], reason: Reason::Setting }
+        Selection { formats: Arc::new([format]), reason: Reason::Setting }
     }
 
     /// Those of the model of this name.
     pub(crate) fn by_model(name: &str) -> Self {
-        match formats::for_model(name) {
+        static KNOWN: OnceLock<Mutex<LruCache<String, Selection>>> = OnceLock::new();
+        let known = KNOWN.get_or_init(|| Mutex::new(LruCache::new(MAX_KNOWN)));
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let decide = || match formats::for_model(name) {
             formats if formats.is_empty() => Selection::default(),
-            formats => Selection { formats, reason: Reason::Name },
-        }
+            formats => Selection { formats: formats.into(), reason: Reason::Name },
+        };
+        known.get_or_insert_ref(name, decide).clone()
     }
 
     /// The one that the model's template shows. Where its name means that one and others, the others stay with it.
@@ -62,7 +74,7 @@ impl Selection {
         if by_name.iter().any(|other| other.name == format.name) {
             formats.extend(by_name.into_iter().filter(|other| other.name != format.name));
         }
-        Selection { formats, reason: Reason::Template }
+        Selection { formats: formats.into(), reason: Reason::Template }
     }
 
     /// The same with the format of this name ahead of all others: the model was told to write it. Where the user has

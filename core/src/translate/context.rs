@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::class::RequestClass;
@@ -12,8 +13,8 @@ use crate::ids::Seed;
 use crate::prefix::PrefixReport;
 use crate::recover::RecoveryPlan;
 use crate::secret::Secrets;
-use crate::session::SessionKey;
-use crate::toolcall::Chosen;
+use crate::session::{KnownTool, SessionKey};
+use crate::toolcall::{Chosen, Selection};
 use crate::wire::{ApiError, Dialect, JsonText};
 
 /// What the converter of an answer must know about its request.
@@ -63,6 +64,21 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
+    /// The same for an answer to a request with these tools, definitions as the Messages API has them, by the model of
+    /// this name: calls and thinking in the text are found. For requests that something else has translated.
+    #[must_use]
+    pub fn with_tools(mut self, tools: &[Value], model: &str) -> Self {
+        let null = Value::Null;
+        let known = |tool: &Value| {
+            let schema = tool.get("input_schema").unwrap_or(&null).to_string();
+            Some(Arc::new(KnownTool::new(tool.get("name")?.as_str()?, &schema)))
+        };
+        self.tools = tools.iter().filter_map(known).collect();
+        self.recovery.selection = Selection::by_model(model);
+        model.clone_into(&mut self.backend_model);
+        self
+    }
+
     /// The error without the secrets that the server may have repeated in it.
     pub(crate) fn masked(&self, mut error: ApiError) -> ApiError {
         if let Cow::Owned(masked) = self.secrets.mask(&error.message) {

@@ -54,6 +54,8 @@ pub(super) struct AssistantTurn<'a> {
     pub(super) thinking: Vec<JsonText<'a>>,
     pub(super) text: Vec<JsonText<'a>>,
     pub(super) calls: Vec<Call<'a>>,
+    /// All of it as the model wrote it, for prompts that have it as one text.
+    pub(super) came: Option<JsonText<'static>>,
 }
 
 #[derive(Debug)]

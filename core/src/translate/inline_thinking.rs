@@ -37,6 +37,10 @@ pub(super) fn apply(conversation: &mut Conversation<'_>, (open, close): Pair) {
             continue;
         }
         let thinking = std::mem::take(&mut turn.thinking);
+        if let Some(came) = turn.came.take_if(|_| turn.calls.is_empty()) {
+            turn.text = vec![came];
+            continue;
+        }
         let join = |texts: &[JsonText<'_>]| {
             texts.iter().map(|text| text.decode().into_owned()).collect::<Vec<_>>().join("\n\n")
         };

@@ -9,16 +9,16 @@ use crate::toolcall::{Chosen, Selection, ToolFormat, by_name};
 impl Translator {
     /// The plan for an answer of the model of this name. `thinks` where the request does not switch thinking off.
     pub(super) fn recovery(&self, name: &str, facts: Option<&Model>, thinks: bool) -> RecoveryPlan {
-        let opens = || facts.and_then(|model| model.opens_thinking).unwrap_or(false) || self.has_habit(name);
+        // What answers have shown counts more than what the template seems to do.
+        let habit = lock(&self.sessions).habits(&self.known_as(name)).prompt_opens_thinking;
+        let opens = || habit.or_else(|| facts?.opens_thinking).unwrap_or(false);
         RecoveryPlan {
             off: self.options.tool_format == ToolFormat::Off,
             selection: selection(&self.options, name, facts),
             prompt_opens_thinking: self.options.prompt_opens_thinking.unwrap_or_else(|| thinks && opens()),
+            is_guess: self.options.prompt_opens_thinking.is_none(),
+            keeps_text: false,
         }
-    }
-
-    fn has_habit(&self, name: &str) -> bool {
-        lock(&self.sessions).habits(&self.known_as(name)).prompt_opens_thinking
     }
 }
 

@@ -40,16 +40,23 @@ impl Replay<'_> {
             None if !self.is_named => return None,
             None => self.spoken.with_text(&turn.text, last)?,
         };
+        let mut is_same = true;
         for call in &mut turn.calls {
-            let Some(written) = said.arguments(&call.id.decode()) else { continue };
+            let Some(written) = said.arguments(&call.id.decode()) else {
+                is_same = false;
+                continue;
+            };
             let echo = call.input.map_or("{}", |input| input.get());
-            if **written != *echo && is_echo(written, echo) {
-                call.written = Some(Arc::clone(written));
+            if **written != *echo {
+                let is_echo = is_echo(written, echo);
+                is_same &= is_echo;
+                call.written = is_echo.then(|| Arc::clone(written));
             }
         }
         // A turn that the client has cut, or joined with another, is its own.
         if said.has_calls(turn.calls.len()) && said.says(&turn.text) {
             self.words(turn, said);
+            turn.came = Some(said.came.clone()).filter(|came| is_same && !came.is_empty());
         }
         Some(number)
     }

@@ -265,11 +265,13 @@ impl Translator {
         let tools = offered.arrange(&recalled.tools, recalled.tools_are_own);
         let declared = offered.declared(&tools);
         let mut recovery = self.recovery(chosen.name, facts, thinks);
+        recovery.keeps_text = inline.is_some();
         if !offered.is_empty() && self.options.tools.is_text(facts.and_then(|model| model.tools)) {
             let in_prompt = PromptTools::new(recovery.selection.formats());
             recovery.selection = recovery.selection.beginning_with(in_prompt.format());
             system.push(in_prompt.describe(&offered, request.tool_choice.as_ref()));
             in_prompt.write_out(&mut conversation);
+            recovery.keeps_text = true;
             conversation.demand(request.tool_choice.as_ref().and_then(prompt_tools::demand));
             offered.describe_elsewhere(&mut notes);
         }

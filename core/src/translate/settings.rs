@@ -3,8 +3,10 @@
 use serde::Deserialize;
 
 use super::request::{Options, Translator};
+use super::supply::ToolSupply;
 use crate::backend;
 use crate::error::{Error, ErrorKind, Result};
+use crate::toolcall::ToolFormat;
 use crate::wire::Dialect;
 
 /// The keys of the settings. Unknown ones are errors, so that a typing mistake does not pass in silence.
@@ -15,17 +17,32 @@ struct Settings {
     model: Option<String>,
     max_output_tokens: Option<u64>,
     backend_api: Dialect,
+    tools: ToolSupply,
+    tool_format: ToolFormat,
+    prompt_opens_thinking: Option<bool>,
+    backend_stream: Option<bool>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { backend: "openai".to_owned(), model: None, max_output_tokens: None, backend_api: Dialect::default() }
+        Settings {
+            backend: "openai".to_owned(),
+            model: None,
+            max_output_tokens: None,
+            backend_api: Dialect::default(),
+            tools: ToolSupply::default(),
+            tool_format: ToolFormat::default(),
+            prompt_opens_thinking: None,
+            backend_stream: None,
+        }
     }
 }
 
 impl Translator {
     /// A translator by a JSON object with the keys `backend` (default `openai`), `model`,
-    /// `max_output_tokens` and `backend_api` (`chat`, or `messages` for a server's own Messages API).
+    /// `max_output_tokens`, `backend_api` (`chat`, or `messages` for a server's own Messages API), `tools` (`auto`,
+    /// `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name), `prompt_opens_thinking` and
+    /// `backend_stream` (booleans; left out, they are decided by what is known).
     ///
     /// ```
     /// use anyclaude_core::{ErrorKind, Translator};
@@ -53,6 +70,10 @@ impl Translator {
             model: settings.model,
             max_output_tokens: settings.max_output_tokens,
             dialect: settings.backend_api,
+            tools: settings.tools,
+            tool_format: settings.tool_format,
+            prompt_opens_thinking: settings.prompt_opens_thinking,
+            streams: settings.backend_stream,
             ..Options::default()
         };
         Ok(Translator::new(*backend::by_name(&settings.backend)?, options))

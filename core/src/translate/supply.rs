@@ -1,6 +1,10 @@
 //! How a model gets its tools.
 
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// How a model gets its tools: what a user sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -20,6 +24,15 @@ pub enum ToolSupply {
 }
 
 impl ToolSupply {
+    /// The one of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for another name; the message lists the known ones.
+    pub fn by_name(name: &str) -> Result<Self> {
+        let reader: StrDeserializer<'_, ValueError> = name.into_deserializer();
+        ToolSupply::deserialize(reader).map_err(|error| Error::new(ErrorKind::Config, format!("tools: {error}")))
+    }
+
     /// Whether the tools are described in the prompt. `takes` is what is known of the model.
     pub(crate) fn is_text(self, takes: Option<bool>) -> bool {
         match self {

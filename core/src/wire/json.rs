@@ -50,13 +50,23 @@ impl<'a> JsonText<'a> {
 
     /// The text itself. Unpaired surrogates become U+FFFD; borrowed when nothing is escaped.
     pub fn decode(&self) -> Cow<'_, str> {
-        if memchr::memchr(b'\\', self.0.as_bytes()).is_none() {
+        let mut rest: &str = &self.0;
+        let mut out = String::new();
+        // What stands between escapes is copied as it is.
+        while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+            if out.capacity() == 0 {
+                out.reserve(rest.len());
+            }
+            let (plain, escape) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            out.push_str(plain);
+            let mut chars = DecodedChars::new(escape);
+            out.extend(chars.next());
+            rest = chars.rest.as_str();
+        }
+        if out.capacity() == 0 {
             return Cow::Borrowed(&self.0);
         }
-        let mut out = String::with_capacity(self.0.len());
-        for c in DecodedChars::new(&self.0) {
-            out.push(c);
-        }
+        out.push_str(rest);
         Cow::Owned(out)
     }
 

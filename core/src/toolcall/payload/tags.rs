@@ -44,6 +44,8 @@ pub(in crate::toolcall) struct Tags {
     any: bool,
     pairs: Pairs,
     name: String,
+    /// Something was skipped inside of the call: what follows is no object that holds all arguments.
+    has_skipped: bool,
     body: Option<Box<(Json, Typed)>>,
     ends: &'static [&'static str],
 }
@@ -71,7 +73,16 @@ impl Tags {
     pub(in crate::toolcall) fn new(spec: TagSpec) -> Self {
         let state = if spec.call.is_empty() { State::Name } else { State::Outside };
         let pairs = Pairs::default();
-        Tags { spec, state, any: false, pairs, name: String::new(), body: None, ends: spec.value_end }
+        Tags {
+            spec,
+            state,
+            any: false,
+            pairs,
+            name: String::new(),
+            has_skipped: false,
+            body: None,
+            ends: spec.value_end,
+        }
     }
 
     /// Begins behind what opens a call, whose name follows.
@@ -137,7 +148,7 @@ impl Tags {
         name.clone_into(&mut self.name);
         out.start(name);
         self.pairs = Pairs::new(out.tools.properties(name));
-        self.state = State::Inside;
+        (self.state, self.has_skipped) = (State::Inside, false);
         if is_closed {
             self.end_call(out);
         }
@@ -146,7 +157,7 @@ impl Tags {
 
     fn inside(&mut self, rest: &str, end: bool, out: &mut Out<'_>) -> Taken {
         let Some((blank, behind)) = after_blank(rest, end) else { return Taken::more(0) };
-        if behind.starts_with('{') && self.pairs.is_empty() {
+        if behind.starts_with('{') && self.pairs.is_empty() && !self.has_skipped {
             let typed = Typed::new(out.tools.properties(&self.name));
             self.body = Some(Box::new((Json::new(Dialect::default()), typed)));
             self.state = State::Body;
@@ -157,7 +168,11 @@ impl Tags {
         markers.retain(|marker| !marker.is_empty());
         match scan(behind, &markers, end) {
             // What stands between says nothing.
-            Found::Hold(at) => Taken::more(if at == 0 { 0 } else { blank + at }),
+            Found::Hold(0) => Taken::more(0),
+            Found::Hold(at) => {
+                self.has_skipped = true;
+                Taken::more(blank + at)
+            }
             Found::At(at, which) => {
                 let marker = markers.get(which).copied().unwrap_or_default();
                 if marker == self.spec.key {

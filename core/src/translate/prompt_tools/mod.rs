@@ -65,6 +65,10 @@ impl PromptTools {
         if turn.calls.is_empty() {
             return;
         }
+        if let Some(came) = turn.came.take() {
+            (turn.text, turn.calls) = (vec![came], Vec::new());
+            return;
+        }
         let texts: Vec<String> = turn.text.iter().map(plain).collect();
         let mut text = texts.join("\n\n");
         if !text.is_empty() && !text.ends_with('\n') {

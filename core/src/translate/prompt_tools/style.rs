@@ -32,9 +32,13 @@ enum Shape {
     Pairs,
 }
 
-/// All styles; the first is for whoever has none.
+/// That of Hermes, which every model has seen.
+const HERMES: Style =
+    Style { format: "hermes", families: &[], shape: Shape::Object { open: "<tool_call>\n", close: "\n</tool_call>" } };
+
+/// All styles.
 const STYLES: &[Style] = &[
-    Style { format: "hermes", families: &[], shape: Shape::Object { open: "<tool_call>\n", close: "\n</tool_call>" } },
+    HERMES,
     Style {
         format: "qwen3_coder",
         families: &[],
@@ -55,11 +59,11 @@ const STYLES: &[Style] = &[
     Style { format: "nemotron_json", families: &[], shape: Shape::List { open: "<TOOLCALL>", close: "</TOOLCALL>" } },
 ];
 
-/// The style of the first of these formats that has one; otherwise that of Hermes, which every model has seen.
+/// The style of the first of these formats that has one; otherwise that of Hermes.
 pub(super) fn of(formats: &[&'static Format]) -> &'static Style {
     let fits = |style: &&Style, name: &str| style.format == name || style.families.contains(&name);
     let found = formats.iter().find_map(|format| STYLES.iter().find(|style| fits(style, format.name)));
-    found.unwrap_or(const { &STYLES[0] })
+    found.unwrap_or(&HERMES)
 }
 
 /// A result, as the model gets it.
