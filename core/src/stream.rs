@@ -382,7 +382,7 @@ impl<W: crate::encode::BlockWriter> EventSink for Encode<'_, W> {
             }
             Event::ToolWritten(text) => {
                 if let Some(call) = calls.last_mut() {
-                    call.arguments = text.decode().into_owned();
+                    call.written(&text.decode());
                 }
             }
             Event::ToolEnd => blocks.close(self.writer),

@@ -89,6 +89,8 @@ pub struct ToolCallRecord {
     pub name: String,
     /// The arguments as the model wrote them; empty when they were too long to keep.
     pub arguments: String,
+    /// The arguments as the client got them, where they were made to fit their tool.
+    fitted: Option<String>,
     too_long: bool,
 }
 
@@ -97,10 +99,15 @@ impl ToolCallRecord {
         ToolCallRecord { id, name, ..Self::default() }
     }
 
-    /// The arguments, unless they were too long to keep.
+    /// The arguments that the client got, unless they were too long to keep.
     #[cfg(feature = "schemas")]
     pub(crate) fn whole_arguments(&self) -> Option<&str> {
-        (!self.too_long).then_some(&self.arguments)
+        (!self.too_long).then(|| self.fitted.as_ref().unwrap_or(&self.arguments).as_str())
+    }
+
+    /// The model wrote the arguments otherwise than the client got them.
+    pub(crate) fn written(&mut self, arguments: &str) {
+        self.fitted = Some(std::mem::replace(&mut self.arguments, arguments.to_owned()));
     }
 
     pub(crate) fn push_arguments(&mut self, text: &str) {

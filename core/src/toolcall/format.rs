@@ -1,6 +1,6 @@
 //! What a format is, as data.
 
-use super::lead::{Lead, after_blank, front, is_name, lead_any};
+use super::lead::{Lead, after_blank, front, is_name, lead_any, may_name};
 use super::out::Flow;
 use super::payload::{
     Header, HeaderSpec, JsonCalls, JsonSpec, NameJson, NameSpec, Nested, NestedSpec, Payload, Python, PythonSpec,
@@ -240,10 +240,10 @@ fn name(text: &str, ends: &[&str], end: bool) -> Verdict {
     if at == text.len() {
         return if end { Verdict::No } else { Verdict::Open };
     }
-    if at == 0 {
+    let (name, rest) = text.split_at_checked(at).unwrap_or_default();
+    if !may_name(name) {
         return Verdict::No;
     }
-    let rest = text.get(at..).unwrap_or_default();
     match (lead_any(rest, ends, end), after_blank(rest, end)) {
         (Lead::Full(_), _) => Verdict::Yes,
         (Lead::Partial, _) | (_, None) => Verdict::Open,

@@ -108,6 +108,11 @@ pub(super) fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '/' | '-')
 }
 
+/// Whether this may be a tool's name. An ellipsis, as in documents, stands for one and is none.
+pub(super) fn may_name(name: &str) -> bool {
+    name.chars().all(is_name) && name.contains(char::is_alphanumeric)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

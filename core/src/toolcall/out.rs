@@ -92,7 +92,7 @@ pub(crate) enum Keeps {
     /// None.
     #[default]
     None,
-    /// That before calls and at the end of text.
+    /// That between text and calls, and at the end of text.
     Text,
     /// All of it: the thinking is nothing but thinking.
     All,
@@ -136,7 +136,9 @@ impl Flow {
 
     /// Gives the white space that waits for words, where it is kept.
     pub(super) fn release(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
-        if self.keeps != Keeps::None && self.voice == Voice::Text && !self.blank.is_empty() {
+        // What stands between calls and behind them separates no words.
+        let is_behind_call = self.fresh && self.calls > 0;
+        if self.keeps != Keeps::None && self.voice == Voice::Text && !self.blank.is_empty() && !is_behind_call {
             sink(Piece::Text(&self.blank));
             self.blank.clear();
         }
@@ -230,7 +232,7 @@ impl Flow {
     /// Nothing more comes: an answer of nothing but white space is still an answer.
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(Piece<'_>)) {
         self.release(sink);
-        if self.voice == Voice::Text && !self.said && !self.thought && !self.blank.is_empty() {
+        if self.voice == Voice::Text && !self.said && !self.thought && self.calls == 0 && !self.blank.is_empty() {
             sink(Piece::Text(&self.blank));
         }
         self.blank.clear();

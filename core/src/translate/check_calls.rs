@@ -79,5 +79,12 @@ mod tests {
             );
             assert!(translator.check_calls(&RequestContext::for_model("m"), &turn).is_empty());
         }
+        // The client got something better than what the model wrote.
+        let mut call = ToolCallRecord::new("id".to_owned(), "odd.name".to_owned());
+        call.push_arguments(r#"{"n":1}"#);
+        call.written(r#"{"n":"1"}"#);
+        assert_eq!(call.arguments, r#"{"n":"1"}"#);
+        let turn = TurnRecord { tool_calls: vec![call], ..TurnRecord::default() };
+        assert_eq!(translator.check_calls(&context, &turn), []);
     }
 }

@@ -41,14 +41,14 @@ class Run:
     @property
     def calls(self) -> list[dict]:
         """The tool_use blocks that Claude Code took from the answers."""
-        return [block for block in self._blocks("assistant") if block["type"] == "tool_use"]
+        return [block for block in self.blocks("assistant") if block["type"] == "tool_use"]
 
     @property
     def results(self) -> list[str]:
         """The tool results, as text, in order."""
-        return [flat(block.get("content")) for block in self._blocks("user") if block["type"] == "tool_result"]
+        return [flat(block.get("content")) for block in self.blocks("user") if block["type"] == "tool_result"]
 
-    def _blocks(self, kind: str):
+    def blocks(self, kind: str):
         for event in self.events:
             content = event["message"]["content"] if event["type"] == kind else []
             yield from (block for block in content if isinstance(block, dict))

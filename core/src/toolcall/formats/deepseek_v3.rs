@@ -2,7 +2,6 @@
 
 use crate::toolcall::format::{Begins, Format, Mark, PLAIN, Reads};
 use crate::toolcall::json::Dialect;
-use crate::toolcall::lead::is_name;
 use crate::toolcall::payload::NameSpec;
 use crate::toolcall::schema::Tools;
 
@@ -40,5 +39,5 @@ fn name(head: &str, _: &Tools) -> Option<String> {
     let (first, behind) = SEPARATORS.iter().find_map(|separator| head.split_once(separator))?;
     let line = behind.trim().lines().next().unwrap_or_default().trim();
     let name = if line.is_empty() || line.starts_with("```") { first.trim() } else { line };
-    name.chars().all(is_name).then(|| name.to_owned())
+    Some(name.to_owned())
 }

@@ -33,6 +33,10 @@ fn name(head: &str, tools: &Tools) -> Option<String> {
     let id = id.strip_prefix("functions.").unwrap_or(id);
     let name =
         id.rsplit_once(':').filter(|(_, count)| count.bytes().all(|b| b.is_ascii_digit())).map_or(id, |(name, _)| name);
+    // A word alone may be one between the markers of a document.
+    if name == head.trim() && !tools.declares(name) {
+        return None;
+    }
     // A counter alone names the tool only where there is but one.
     let mut all = tools.names();
     match (name.bytes().all(|byte| byte.is_ascii_digit()), all.next(), all.next()) {

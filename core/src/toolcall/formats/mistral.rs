@@ -2,6 +2,7 @@
 
 use crate::toolcall::format::{Begins, CallIds, Format, Mark, PLAIN, Pair, Reads};
 use crate::toolcall::json::Dialect;
+use crate::toolcall::lead::is_name;
 use crate::toolcall::payload::{JsonSpec, NameSpec};
 use crate::toolcall::schema::Tools;
 
@@ -29,7 +30,14 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
     ..PLAIN
 };
 
-/// The name stands before an id and the arguments' own marker.
+/// The name stands before an id and the arguments' own marker, and nothing else does.
 fn name(head: &str, _: &Tools) -> Option<String> {
-    Some(head.split('[').next()?.trim().to_owned())
+    let (name, behind) = head.split_at_checked(head.find('[').unwrap_or(head.len()))?;
+    let behind = match behind.strip_prefix("[CALL_ID]") {
+        Some(id) => id.trim_start().trim_start_matches(is_name),
+        None => behind,
+    };
+    let behind = behind.trim();
+    let behind = behind.strip_prefix("[ARGS]").unwrap_or(behind).trim();
+    matches!(behind, "" | "```" | "```json").then(|| name.trim().to_owned())
 }

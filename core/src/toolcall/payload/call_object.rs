@@ -124,9 +124,9 @@ impl JsonSink for Members {
         }
         self.in_value = false;
         if self.member == Member::Name {
-            // A name that is no string is none; some models write {"function": {"name": ..}}.
+            // A name that is no string is none, nor is an ellipsis; some models write {"function": {"name": ..}}.
             match serde_json::from_str(&self.name) {
-                Ok(Value::String(name)) if !name.is_empty() => self.named(name),
+                Ok(Value::String(name)) if name.contains(char::is_alphanumeric) => self.named(name),
                 Ok(Value::Object(inner)) => self.nested(&inner),
                 _ => self.name.clear(),
             }

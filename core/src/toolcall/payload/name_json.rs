@@ -4,7 +4,7 @@ use super::json_calls::skip;
 use super::{Fate, Machine, Payload, Taken, run};
 use crate::toolcall::arguments::Typed;
 use crate::toolcall::json::{Dialect, Json};
-use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, lead_any, scan_near};
+use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, lead_any, may_name, scan_near};
 use crate::toolcall::out::Out;
 use crate::toolcall::schema::Tools;
 
@@ -69,7 +69,7 @@ impl NameJson {
             _ => return no_call,
         };
         let header = behind.get(..at).unwrap_or_default();
-        let Some(name) = (self.spec.name)(header, out.tools).filter(|name| !name.is_empty()) else { return no_call };
+        let Some(name) = (self.spec.name)(header, out.tools).filter(|name| may_name(name)) else { return no_call };
         if self.spec.declared && !out.tools.declares(&name) {
             return no_call;
         }

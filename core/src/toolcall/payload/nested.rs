@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Fate, Machine, Payload, Taken, run};
 use crate::toolcall::arguments::{Pairs, value_at};
-use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, is_name, lead, scan, scan_near};
+use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, lead, may_name, scan, scan_near};
 use crate::toolcall::out::Out;
 use crate::toolcall::schema::{NodeId, Properties};
 
@@ -123,7 +123,7 @@ impl Nested {
         {
             if self.open.is_empty() || !is_end {
                 self.end_call(out);
-                if !is_end && let Some(name) = attributes.split('"').nth(1).filter(|name| name.chars().all(is_name)) {
+                if !is_end && let Some(name) = attributes.split('"').nth(1).filter(|name| may_name(name)) {
                     (self.any, self.in_call) = (true, true);
                     out.start(name);
                     self.properties = out.tools.properties(name);

@@ -3,7 +3,7 @@
 use super::{Fate, Machine, Payload, Taken, run};
 use crate::toolcall::arguments::{Pairs, Typed};
 use crate::toolcall::json::{Dialect, Json};
-use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, is_name, lead, lead_any, scan, scan_near};
+use crate::toolcall::lead::{Found, Lead, MAX_NAME, after_blank, lead, lead_any, may_name, scan, scan_near};
 use crate::toolcall::out::Out;
 use crate::toolcall::schema::Types;
 
@@ -141,7 +141,7 @@ impl Tags {
         let head = behind.get(..at).unwrap_or_default().trim();
         let (head, is_closed) = head.strip_suffix('/').map_or((head, false), |head| (head.trim_end(), true));
         let name = head.trim_start_matches(['"', '\'']).split(['"', '\'']).next().unwrap_or_default().trim();
-        if name.is_empty() || !name.chars().all(is_name) {
+        if !may_name(name) {
             return self.no_call();
         }
         self.any = true;
