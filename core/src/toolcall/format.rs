@@ -24,10 +24,24 @@ pub struct Format {
     pub(super) thinking: &'static [Pair],
     /// What may stand around the answer.
     pub(super) wraps: &'static [Pair],
+    /// The ids that calls must have when they go back to the model.
+    pub(crate) ids: CallIds,
+}
+
+/// The ids that a family's chat templates want calls to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallIds {
+    /// Whatever they are.
+    Any,
+    /// Nine letters and digits.
+    Nine,
+    /// `functions.NAME:NUMBER`, counted over the whole dialogue.
+    Numbered,
 }
 
 /// A format that says nothing of its own.
-pub(super) const PLAIN: Format = Format { name: "", models: &[], marks: &[], bare: &[], thinking: &[], wraps: &[] };
+pub(super) const PLAIN: Format =
+    Format { name: "", models: &[], marks: &[], bare: &[], thinking: &[], wraps: &[], ids: CallIds::Any };
 
 /// Two markers with something between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

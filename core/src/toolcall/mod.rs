@@ -26,6 +26,7 @@ pub(crate) use choice::Selection;
 pub use collect::{Collector, Parsed, parse};
 
 pub use arguments::NativeArguments;
+pub(crate) use format::CallIds;
 pub use format::Format;
 pub use formats::{by_name, for_model, formats};
 pub use given::{Choice, read_tools};

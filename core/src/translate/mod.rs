@@ -2,6 +2,7 @@
 
 pub(crate) mod backend_error;
 mod body;
+mod call_ids;
 #[cfg(feature = "schemas")]
 mod check_calls;
 mod class;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::body::{self, Written};
+use super::call_ids;
 use super::class::{Hints, classify};
 use super::content::{ContentReader, DocumentText, NoDocuments};
 use super::context::RequestContext;
@@ -266,6 +267,7 @@ impl Translator {
         let declared = offered.declared(&tools);
         let mut recovery = self.recovery(chosen.name, facts, thinks);
         recovery.keeps_text = inline.is_some();
+        call_ids::apply(&mut conversation, recovery.selection.formats());
         if !offered.is_empty() && self.options.tools.is_text(facts.and_then(|model| model.tools)) {
             let in_prompt = PromptTools::new(recovery.selection.formats());
             recovery.selection = recovery.selection.beginning_with(in_prompt.format());

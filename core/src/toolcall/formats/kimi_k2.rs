@@ -1,6 +1,6 @@
 //! Kimi K2: an id that holds the name, and an object.
 
-use crate::toolcall::format::{Begins, Format, Mark, PLAIN, Pair, Reads};
+use crate::toolcall::format::{Begins, CallIds, Format, Mark, PLAIN, Pair, Reads};
 use crate::toolcall::json::Dialect;
 use crate::toolcall::payload::NameSpec;
 use crate::toolcall::schema::Tools;
@@ -23,6 +23,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
         Mark::new("<|tool_call_begin|>", Begins::Name(&["<|tool_call_argument_begin|>"]), Reads::Name(CALLS)),
     ],
     thinking: &[Pair::new("◁think▷", "◁/think▷")],
+    ids: CallIds::Numbered,
     ..PLAIN
 };
 

@@ -1,6 +1,6 @@
 //! Mistral: a list, or names with objects, behind `[TOOL_CALLS]`.
 
-use crate::toolcall::format::{Begins, Format, Mark, PLAIN, Pair, Reads};
+use crate::toolcall::format::{Begins, CallIds, Format, Mark, PLAIN, Pair, Reads};
 use crate::toolcall::json::Dialect;
 use crate::toolcall::lead::is_name;
 use crate::toolcall::payload::{JsonSpec, NameSpec};
@@ -26,6 +26,7 @@ pub(in crate::toolcall) const FORMAT: Format = Format {
         ),
     ],
     thinking: &[Pair::new("[THINK]", "[/THINK]")],
+    ids: CallIds::Nine,
     ..PLAIN
 };
 
