@@ -128,7 +128,7 @@ impl Shape {
                 call.push_str("</tool_call>");
             }
             Shape::Named | Shape::Object { .. } | Shape::List { .. } => {
-                call.push_str(&format!("<function={name}>{}</function>", spaced(arguments)));
+                call.push_str(&format!("<function={name}>{arguments}</function>"));
             }
         }
         call
@@ -137,29 +137,7 @@ impl Shape {
 
 fn object(name: &str, arguments: &str) -> String {
     let is_object = arguments.trim_start().starts_with('{');
-    let arguments = if is_object { spaced(arguments) } else { "{}".to_owned() };
-    format!("{{\"name\": {}, \"arguments\": {arguments}}}", Value::from(name))
-}
-
-/// JSON with a blank behind each comma and colon, as models write it and the example has it: a server that keeps what
-/// the model wrote finds the same text again.
-fn spaced(json: &str) -> String {
-    let (mut out, mut in_string, mut is_escaped) = (String::with_capacity(json.len()), false, false);
-    for c in json.chars() {
-        if in_string {
-            in_string = is_escaped || c != '"';
-            is_escaped = c == '\\' && !is_escaped;
-        } else if c.is_ascii_whitespace() {
-            continue;
-        } else {
-            in_string = c == '"';
-        }
-        out.push(c);
-        if !in_string && matches!(c, ',' | ':') {
-            out.push(' ');
-        }
-    }
-    out
+    format!("{{\"name\": {}, \"arguments\": {}}}", Value::from(name), if is_object { arguments } else { "{}" })
 }
 
 /// Keys in their order, with the text of each value: strings as they are, everything else as JSON.
@@ -175,7 +153,7 @@ fn members(arguments: &str) -> Vec<(String, String)> {
         fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut all = Vec::new();
             while let Some((key, value)) = map.next_entry::<String, Box<RawValue>>()? {
-                let text = serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| spaced(value.get()));
+                let text = serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned());
                 all.push((key, text));
             }
             Ok(all)
@@ -190,17 +168,6 @@ mod tests {
     use super::*;
     use crate::toolcall::{Choice, by_name, parse};
     use serde_json::json;
-
-    #[test]
-    fn json_is_spaced_as_models_do() {
-        for (given, wanted) in [
-            (r#"{"a":[1,2.50],"b":{}}"#, r#"{"a": [1, 2.50], "b": {}}"#),
-            ("{ \"a\" :\n\t1 ,\"b\" : \"x:y, \\\\\" }", r#"{"a": 1, "b": "x:y, \\"}"#),
-            (r#"{"a":"\"q\", {\\\"","ü":null}"#, r#"{"a": "\"q\", {\\\"", "ü": null}"#),
-        ] {
-            assert_eq!(spaced(given), wanted);
-        }
-    }
 
     #[test]
     fn every_style_is_read_back() {
