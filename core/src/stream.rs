@@ -117,6 +117,7 @@ impl StreamConverter {
         if self.progress() == Progress::Waiting && !self.context.recovery.prompt_opens_thinking && opened() {
             self.context.recovery.prompt_opens_thinking = true;
             self.recovery = Recovery::new(&self.context);
+            self.recovery.knows_prompt_opened();
         }
         self.push_chunk(json, out);
         // One JSON document is whole by itself, also from servers that give no reason.
@@ -254,7 +255,9 @@ pub(crate) fn convert_response(context: &RequestContext, body: &[u8]) -> Result<
     if record.found.prompt_opened && !context.recovery.prompt_opens_thinking {
         let mut context = context.clone();
         context.recovery.prompt_opens_thinking = true;
-        return convert_whole(&context, body);
+        let (message, mut record) = convert_whole(&context, body)?;
+        record.found.prompt_opened = true;
+        return Ok((message, record));
     }
     Ok((message, record))
 }

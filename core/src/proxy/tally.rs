@@ -13,6 +13,7 @@ use super::pipeline::learn_late;
 use super::stats::Counters;
 use super::trace::Trace;
 use super::{Config, Proxy};
+use crate::error::shown;
 use crate::ids::Seed;
 use crate::prefix::{Outcome, PrefixReport};
 use crate::session::{Timestamp, TurnRecord};
@@ -42,6 +43,9 @@ impl Stage {
         }
     }
 }
+
+/// The most bytes of a tool's name in the log: models make up any.
+const MAX_TOOL_NAME: usize = 80;
 
 /// What is kept of a request until it ends.
 pub(super) struct Tally {
@@ -150,7 +154,7 @@ impl Tally {
             tracing::warn!(
                 request_id = self.seed.request_id(),
                 model = self.context.model,
-                tool = problem.tool,
+                tool = &*shown(&problem.tool, MAX_TOOL_NAME),
                 "the call does not fit its tool: {}",
                 problem.messages.join("; ")
             );

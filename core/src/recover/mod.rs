@@ -59,8 +59,12 @@ pub(crate) struct Found {
     pub(crate) separate: bool,
     /// Calls that came as text.
     pub(crate) calls: usize,
-    /// One of them was cut off.
+    /// The last of them was cut off.
     pub(crate) cut: bool,
+    /// Thinking that the prompt was said to open ended with a call, and in no other way.
+    pub(crate) ended_by_call: bool,
+    /// What was taken for thinking was the answer, and was told as text once more.
+    pub(crate) was_no_thought: bool,
 }
 
 impl Recovery {
@@ -92,23 +96,31 @@ impl Recovery {
     pub(crate) fn finish(&mut self, next: &mut dyn EventSink) {
         self.end_thinking(next);
         if let Some(mut parser) = self.text.take() {
-            let is_open_thought = parser.is_thinking() && parser.calls() == 0 && self.plan.prompt_opens_thinking;
-            self.found.never_closed = is_open_thought && self.said_text && !self.is_long;
+            let is_unclosed = self.plan.prompt_opens_thinking && self.said_text && parser.thinking_pair().is_none();
+            self.found.never_closed = is_unclosed && parser.is_thinking() && parser.calls() == 0 && !self.is_long;
+            self.found.ended_by_call = is_unclosed && parser.calls() > 0;
             self.read(&mut parser, Read::End, Origin::Text, next);
-            self.found.cut |= parser.was_cut();
+            self.found.cut = parser.was_cut();
             self.look_at(&parser);
             // A thought that was begun by nobody and never ended was the answer, after all.
             if self.found.never_closed && self.plan.is_guess {
+                self.found.was_no_thought = true;
                 next.event(Event::Text(JsonText::escaped(self.guessed.get())));
             }
         }
         self.echoes.release(next);
+        self.ended = self.begun;
         self.say_late(next);
+    }
+
+    /// The prompt had opened the thinking: that has shown before this answer was read again.
+    pub(crate) fn knows_prompt_opened(&mut self) {
+        self.found.prompt_opened = true;
     }
 
     /// Calls were made and each is complete. `native` tells it of the server's own.
     pub(crate) fn calls_complete(&self, native: bool) -> bool {
-        let is_open = self.is_open();
+        let is_open = self.is_open() || self.found.cut;
         if self.begun > 0 && !self.is_native { !is_open } else { native && !is_open }
     }
 
@@ -145,7 +157,7 @@ impl Recovery {
     }
 
     fn is_open(&self) -> bool {
-        self.begun > self.ended || self.found.cut
+        self.begun > self.ended
     }
 
     /// A call in the text was cut off, whatever the server says of the end.
@@ -159,9 +171,9 @@ impl Recovery {
             self.came.push(text.as_escaped());
         }
         let Some(mut parser) = self.text.take() else { return next.event(Event::Text(text.borrowed())) };
-        self.said_text = true;
-        if self.plan.is_guess && self.plan.prompt_opens_thinking && parser.is_thinking() {
-            self.guessed.push(text.as_escaped());
+        self.said_text |= !text.is_blank();
+        if self.plan.is_guess && self.plan.prompt_opens_thinking && parser.is_thinking() && !self.guess(text) {
+            parser.gives_up_thinking();
         }
         match parser.passes(text.as_escaped()) {
             Some(Voice::Text) => next.event(Event::Text(text.borrowed())),
@@ -170,6 +182,12 @@ impl Recovery {
         }
         self.text = Some(parser);
         self.say_late(next);
+    }
+
+    /// Remembers what may be no thought; false where it is too long to be told again.
+    fn guess(&mut self, text: &JsonText<'_>) -> bool {
+        self.guessed.push(text.as_escaped());
+        !self.guessed.get().is_empty() || text.is_empty()
     }
 
     fn thinking(&mut self, text: &JsonText<'_>, context: &RequestContext, next: &mut dyn EventSink) {
@@ -182,6 +200,9 @@ impl Recovery {
             if !self.said_text && self.plan.prompt_opens_thinking {
                 self.plan.prompt_opens_thinking = false;
                 self.text = self.plan.parser(&context.tools);
+            }
+            if let Some(parser) = &mut self.text {
+                parser.expects_no_closer();
             }
         }
         if self.is_open() && self.thinking.is_none() {
@@ -224,7 +245,6 @@ impl Recovery {
     fn end_thinking(&mut self, next: &mut dyn EventSink) {
         if let Some(mut parser) = self.thinking.take() {
             self.read(&mut parser, Read::End, Origin::Thinking, next);
-            self.found.cut |= parser.was_cut();
         }
     }
 
@@ -236,7 +256,7 @@ impl Recovery {
     }
 
     fn read(&mut self, parser: &mut ToolParser, read: Read<'_, '_>, from: Origin, next: &mut dyn EventSink) {
-        let mut pieces = Pieces::new(from, &mut self.echoes, next);
+        let mut pieces = Pieces::new(from, &mut self.echoes, &mut self.late, next);
         let mut sink = |piece: crate::toolcall::Piece<'_>| pieces.take(piece);
         match read {
             Read::More(text) => parser.push(&text.decode(), &mut sink),

@@ -2,6 +2,7 @@
 
 use super::echo::{Echoes, Origin};
 use crate::event::{Event, EventSink};
+use crate::session::KeptText;
 use crate::toolcall::Piece;
 use crate::wire::JsonText;
 
@@ -9,6 +10,8 @@ use crate::wire::JsonText;
 pub(super) struct Pieces<'p> {
     from: Origin,
     echoes: &'p mut Echoes,
+    /// Thinking that came inside of a call; it goes out behind it.
+    late: &'p mut KeptText,
     next: &'p mut dyn EventSink,
     kind: Kind,
     text: String,
@@ -24,8 +27,13 @@ enum Kind {
 }
 
 impl<'p> Pieces<'p> {
-    pub(super) fn new(from: Origin, echoes: &'p mut Echoes, next: &'p mut dyn EventSink) -> Self {
-        Pieces { from, echoes, next, kind: Kind::Text, text: String::new(), begun: 0, ended: 0 }
+    pub(super) fn new(
+        from: Origin,
+        echoes: &'p mut Echoes,
+        late: &'p mut KeptText,
+        next: &'p mut dyn EventSink,
+    ) -> Self {
+        Pieces { from, echoes, late, next, kind: Kind::Text, text: String::new(), begun: 0, ended: 0 }
     }
 
     pub(super) fn take(&mut self, piece: Piece<'_>) {
@@ -44,6 +52,10 @@ impl<'p> Pieces<'p> {
                 self.send();
                 self.ended += 1;
                 self.echoes.end(self.next);
+                let late = std::mem::take(self.late);
+                if !late.get().is_empty() {
+                    self.next.event(Event::Thinking(JsonText::escaped(late.get())));
+                }
             }
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct SpokenTurn {
     calls: Vec<(Box<str>, Arc<str>)>,
     /// All of it as one text, as it came, where it goes back so; empty otherwise.
     pub(crate) came: JsonText<'static>,
+    /// What the client was shown as thinking was the text, and is not sent twice.
+    pub(crate) is_no_thought: bool,
     key: Option<u64>,
 }
 
@@ -57,6 +59,7 @@ impl SpokenTurn {
             text,
             thinking: normal(&turn.thinking),
             came: normal(&turn.came),
+            is_no_thought: turn.found.was_no_thought,
             calls: turn.tool_calls.iter().map(call).collect(),
         }
     }

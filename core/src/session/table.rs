@@ -71,28 +71,6 @@ struct ModelMemory {
     number: u64,
     /// How long it takes to read a token, in milliseconds.
     ms_per_token: Option<f64>,
-    habits: Habits,
-}
-
-/// What the answers of a model have shown of it, and of how its server passes them on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Habits {
-    /// Thinking comes in the text, opened by the prompt; `None` where no answer has shown it either way.
-    pub(crate) prompt_opens_thinking: Option<bool>,
-    /// What stands around thinking in the text.
-    pub(crate) thinking: Option<(&'static str, &'static str)>,
-}
-
-impl Habits {
-    fn learn(&mut self, found: &crate::recover::Found) {
-        if found.separate || found.never_closed {
-            // A thought that never ended may be no thought.
-            self.prompt_opens_thinking = Some(false);
-        } else if found.prompt_opened {
-            self.prompt_opens_thinking = Some(true);
-        }
-        self.thinking = if found.separate { None } else { found.pair.or(self.thinking) };
-    }
 }
 
 /// What a kind of agent has asked a model.
@@ -107,7 +85,7 @@ struct Kind {
 impl Default for ModelMemory {
     fn default() -> Self {
         let kinds = LruCache::new(at_least_one(MAX_KINDS));
-        ModelMemory { kinds, recent: VecDeque::new(), number: 0, ms_per_token: None, habits: Habits::default() }
+        ModelMemory { kinds, recent: VecDeque::new(), number: 0, ms_per_token: None }
     }
 }
 
@@ -287,9 +265,6 @@ impl SessionTable {
                 session.tokens_per_estimate = Some((ratio, model.to_owned()));
             }
         });
-        if let Some(model) = self.models.get_mut(model) {
-            model.habits.learn(&turn.found);
-        }
         if let (Some(model), Some(ms)) = (self.models.get_mut(model), turn.prefill_ms)
             && turn.exact_usage
             && turn.cache_told
@@ -300,11 +275,6 @@ impl SessionTable {
             model.ms_per_token = Some(model.ms_per_token.map_or(measured, |known| (known + measured) / 2.0));
         }
         true
-    }
-
-    /// What the answers of a model have shown.
-    pub(crate) fn habits(&self, model: &str) -> Habits {
-        self.models.peek(model).map(|model| model.habits).unwrap_or_default()
     }
 
     /// How long the model takes to read a token, in milliseconds.

@@ -14,6 +14,8 @@ pub(super) enum Target {
     Mark(&'static Mark),
     /// What opens thinking.
     Opens(Pair),
+    /// What opens thinking at the start of a turn; elsewhere it is spoken of.
+    Speaks,
     /// What ends thinking.
     Closes,
     /// The end of an answer that was wrapped.
@@ -144,9 +146,7 @@ impl Live {
             return;
         }
         self.pairs.push(pair);
-        if pair.anywhere {
-            self.add(pair.open, Target::Opens(pair));
-        }
+        self.add(pair.open, if pair.anywhere { Target::Opens(pair) } else { Target::Speaks });
         self.add(pair.close, Target::Closes);
     }
 

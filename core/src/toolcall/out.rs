@@ -42,7 +42,13 @@ impl Out<'_> {
     }
 
     pub(super) fn end(&mut self) {
+        self.flow.ended += 1;
         (self.sink)(Piece::CallEnd);
+    }
+
+    /// Arguments that are cut off are closed.
+    pub(super) fn closes_cut(&self) -> bool {
+        !self.flow.leaves_open
     }
 
     /// The call ends in the middle: its arguments were closed as far as they came.
@@ -84,6 +90,10 @@ pub(super) struct Flow {
     pub(super) keeps: Keeps,
     /// A call was cut off.
     pub(super) cut: bool,
+    /// Arguments that are cut off stay open: what looks like a complete command and is not must not run.
+    pub(super) leaves_open: bool,
+    /// Calls that have ended.
+    pub(super) ended: usize,
 }
 
 /// Which white space is kept that a reader would not miss.
@@ -112,6 +122,8 @@ impl Flow {
             calls: 0,
             keeps: Keeps::None,
             cut: false,
+            leaves_open: false,
+            ended: 0,
         }
     }
 

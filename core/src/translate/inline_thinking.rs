@@ -18,7 +18,7 @@ impl Translator {
         if self.options.dialect != Dialect::Chat {
             return None;
         }
-        let seen = lock(&self.sessions).habits(&self.known_as(name)).thinking;
+        let seen = lock(&self.habits).of(name).thinking;
         match (quirks.thinking_history, facts.and_then(|model| model.thinking_field)) {
             (_, Some(false)) => Some(seen.unwrap_or(THINK)),
             (ThinkingHistory::Drop, _) => seen,

@@ -10,6 +10,7 @@ use crate::wire::Dialect;
 impl Translator {
     /// Forgets what the server has refused.
     pub fn forget(&self) {
+        lock(&self.habits).forget();
         *lock(&self.quirks) = starting_quirks(&self.spec, self.options.dialect);
         *lock(&self.hostile) = Hostile::default();
     }

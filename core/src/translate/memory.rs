@@ -25,6 +25,7 @@ impl Translator {
     /// `None` for a turn that broke or was recorded before, or whose request was not to be remembered.
     pub fn record(&self, context: &RequestContext, turn: &TurnRecord, now: Timestamp) -> Option<PrefixReport> {
         turn.stop_reason?;
+        lock(&self.habits).learn(&context.backend_model, &turn.found);
         let mut sessions = lock(&self.sessions);
         let model = self.known_as(&context.backend_model);
         let report = context.report.as_ref()?;

@@ -12,6 +12,7 @@ mod conversation;
 #[cfg(feature = "proxy")]
 pub(crate) mod demo;
 pub(crate) mod estimate;
+mod habits;
 mod identity;
 mod inline_thinking;
 mod learning;

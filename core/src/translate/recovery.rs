@@ -10,7 +10,7 @@ impl Translator {
     /// The plan for an answer of the model of this name. `thinks` where the request does not switch thinking off.
     pub(super) fn recovery(&self, name: &str, facts: Option<&Model>, thinks: bool) -> RecoveryPlan {
         // What answers have shown counts more than what the template seems to do.
-        let habit = lock(&self.sessions).habits(&self.known_as(name)).prompt_opens_thinking;
+        let habit = lock(&self.habits).of(name).prompt_opens_thinking;
         let opens = || habit.or_else(|| facts?.opens_thinking).unwrap_or(false);
         RecoveryPlan {
             off: self.options.tool_format == ToolFormat::Off,

@@ -66,7 +66,9 @@ impl Replay<'_> {
         if is_fit && !said.text.is_empty() {
             turn.text = vec![said.text.clone()];
         }
-        if self.thinking && !said.thinking.is_blank() {
+        if said.is_no_thought {
+            turn.thinking.clear();
+        } else if self.thinking && !said.thinking.is_blank() {
             turn.thinking = vec![said.thinking.clone()];
         }
     }

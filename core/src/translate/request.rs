@@ -9,6 +9,7 @@ use super::class::{Hints, classify};
 use super::content::{ContentReader, DocumentText, NoDocuments};
 use super::context::RequestContext;
 use super::conversation::Conversation;
+use super::habits::Habits;
 use super::identity;
 use super::inline_thinking;
 use super::model;
@@ -53,6 +54,8 @@ pub struct Translator {
     pub(super) secrets: Secrets,
     /// The spec's quirks, and what the server has refused since.
     pub(super) quirks: Mutex<Quirks>,
+    /// What answers have shown of the server's models.
+    pub(super) habits: Mutex<Habits>,
     /// Shared with the translators for other backends that the same client has talked to.
     pub(super) sessions: Arc<Mutex<SessionTable>>,
     /// Schemas that the server's grammar engine has refused.
@@ -158,6 +161,7 @@ impl Translator {
         let sessions = Arc::new(Mutex::new(SessionTable::new()));
         let quirks = starting_quirks(&spec, options.dialect);
         Translator {
+            habits: Mutex::new(Habits::new()),
             quirks: Mutex::new(quirks),
             spec,
             options,
@@ -268,12 +272,16 @@ impl Translator {
         let mut recovery = self.recovery(chosen.name, facts, thinks);
         recovery.keeps_text = inline.is_some();
         call_ids::apply(&mut conversation, recovery.selection.formats());
-        if !offered.is_empty() && self.options.tools.is_text(facts.and_then(|model| model.tools)) {
-            let in_prompt = PromptTools::new(recovery.selection.formats());
-            recovery.selection = recovery.selection.beginning_with(in_prompt.format());
-            system.push(in_prompt.describe(&offered, request.tool_choice.as_ref()));
+        let is_text = self.options.tools.is_text(facts.and_then(|model| model.tools));
+        let in_prompt = PromptTools::new(recovery.selection.formats());
+        if is_text || self.options.tools == ToolSupply::Off {
+            // Earlier calls, also where no tools are offered now: the server takes none in another way.
             in_prompt.write_out(&mut conversation);
             recovery.keeps_text = true;
+        }
+        if is_text && !offered.is_empty() {
+            recovery.selection = recovery.selection.beginning_with(in_prompt.format());
+            system.push(in_prompt.describe(&offered));
             conversation.demand(request.tool_choice.as_ref().and_then(prompt_tools::demand));
             offered.describe_elsewhere(&mut notes);
         }

@@ -33,6 +33,7 @@ impl ToolParser {
     /// Keeps white space that a reader would not miss, but that a prompt which repeats the answer must have.
     pub(crate) fn keeping(mut self, keeps: Keeps) -> Self {
         self.flow.keeps = keeps;
+        self.flow.leaves_open = true;
         self
     }
 
@@ -48,13 +49,25 @@ impl ToolParser {
             return None;
         }
         let last = escaped.chars().next_back()?;
-        let is_plain_end = last.is_alphanumeric() || (last.is_ascii_punctuation() && last != '\\');
+        let is_escape = escaped.chars().nth_back(1) == Some('\\');
+        let is_plain_end = !is_escape && (last.is_alphanumeric() || (last.is_ascii_punctuation() && last != '\\'));
         if voice == Voice::Thinking && !is_plain_end && self.flow.keeps != Keeps::All {
             return None; // white space at the end of a thought is kept back
         }
         // Behind an escape it is a letter; only quotation marks and blanks are told apart later.
         self.last = last;
         Some(voice)
+    }
+
+    /// The server tells thinking from text itself: the text ends none.
+    pub(crate) fn expects_no_closer(&mut self) {
+        self.closer_due = false;
+    }
+
+    /// What was taken for thinking is text from here on.
+    pub(crate) fn gives_up_thinking(&mut self) {
+        self.flow.turn_to(Voice::Text);
+        self.closers.clear();
     }
 
     /// A call came by another way: what may have been the beginning of the same one is forgotten, and what is open is

@@ -60,6 +60,8 @@ pub struct ToolParser {
     pair: Option<Pair>,
     /// Thinking was ended that nothing had begun.
     stray_closer: bool,
+    /// Openers that the text speaks of, whose ends it will speak of, too.
+    spoken: usize,
     /// A call came by another way just now: the end of its text may be left over.
     has_leftovers: bool,
 }
@@ -122,6 +124,7 @@ impl ToolParser {
             last: '\n',
             pair: None,
             stray_closer: false,
+            spoken: 0,
             has_leftovers: false,
         }
     }
@@ -166,9 +169,9 @@ impl ToolParser {
         let State::Payload { inside, raw, calls, is_bare } = &mut self.state else { return None };
         let mut out = Out { tools: &self.tools, flow: &mut self.flow, sink };
         let was_thinking = out.flow.voice() == Voice::Thinking;
+        let ended = out.flow.ended;
         let taken = inside.take(rest, end, &mut out);
-        let is_call = self.flow.calls > *calls;
-        if is_call {
+        if self.flow.ended > ended || self.flow.calls > self.flow.ended {
             raw.clear();
             self.last = '\n';
             self.closer_due |= was_thinking;
@@ -186,7 +189,9 @@ impl ToolParser {
             Fate::Over => self.state = State::Words,
             Fate::Text => {
                 let raw = std::mem::take(raw);
-                let is_bare = *is_bare;
+                let is_bare = *is_bare && self.flow.calls == *calls;
+                // The end of a call that it was read with is nobody's.
+                self.has_leftovers |= self.flow.calls > *calls;
                 self.state = State::Words;
                 if is_bare {
                     // There may be calls in it. This happens once.
@@ -334,9 +339,12 @@ impl ToolParser {
                     self.wrapped = wrap.map(|wrap| wrap.close).or(self.wrapped);
                     return Some(marker.len());
                 }
+                Target::Speaks if self.flow.voice() == Voice::Text => self.spoken += 1,
+                Target::Closes if self.spoken > 0 => self.spoken -= 1,
                 Target::Closes if self.flow.is_fresh() && !self.flow.has_channels => {
+                    let next = behind.chars().next().or(end.then_some('\n'))?;
                     self.closer_due = false;
-                    self.met_closer(marker);
+                    self.met_closer(marker, next);
                     self.flow.turn_to(Voice::Text);
                     return Some(marker.len());
                 }
@@ -344,7 +352,7 @@ impl ToolParser {
                     let next = behind.chars().next().or(end.then_some('\n'))?;
                     if !is_mention(self.last, next) {
                         self.closer_due = false;
-                        self.met_closer(marker);
+                        self.met_closer(marker, next);
                         return Some(marker.len());
                     }
                 }
@@ -364,9 +372,11 @@ impl ToolParser {
         Some(marker.len())
     }
 
-    fn met_closer(&mut self, marker: &str) {
-        // Behind a call it is left over from a thought that the call has ended.
-        if self.flow.calls == 0 && self.pair.is_none() {
+    /// A closer without an opener, and the character behind it.
+    fn met_closer(&mut self, marker: &str, next: char) {
+        // Behind a call it is left over from a thought that the call has ended; in a sentence it is a word.
+        let is_in_sentence = matches!(next, ' ' | '.' | ',' | ';' | ':' | ')' | '?' | '!');
+        if self.flow.calls == 0 && self.pair.is_none() && !is_in_sentence {
             self.stray_closer = true;
             self.pair = self.live.pair_of(marker);
         }

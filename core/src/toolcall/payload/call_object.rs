@@ -221,7 +221,7 @@ impl CallObject {
         let is_cut = is_over && (!read.done || self.json.is_broken());
         // Where the arguments have ended, only the object around them is cut.
         let is_cut_inside = is_cut && end && self.members.in_value;
-        if is_cut {
+        if is_cut && !(is_cut_inside && self.started && !out.closes_cut()) {
             self.json.close(&mut self.members);
         }
         if !self.tell(out) || (is_over && !self.started && !self.is_silent) {

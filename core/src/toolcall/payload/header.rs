@@ -132,7 +132,9 @@ impl Machine for Header {
         match &mut self.state {
             State::Header => Fate::Text,
             State::Arguments(inside) => {
-                inside.0.close(&mut inside.1);
+                if out.closes_cut() {
+                    inside.0.close(&mut inside.1);
+                }
                 inside.1.flush(out);
                 out.end_cut();
                 Fate::Over

@@ -82,9 +82,13 @@ fn run(machine: &mut impl Machine, input: &str, end: bool, out: &mut Out<'_>) ->
         if rest.is_empty() {
             return Taken { bytes: at, fate: if end { machine.at_end(out) } else { Fate::Open } };
         }
-        let before = machine.mark();
+        let (before, ended) = (machine.mark(), out.flow.ended);
         let taken = machine.step(rest, end, out);
         at += taken.bytes;
+        // What follows a call may be no call: then it is text, from here on.
+        if out.flow.ended > ended && at > 0 && taken.fate == Fate::Open {
+            return Taken::more(at);
+        }
         if taken.fate != Fate::Open {
             return Taken { bytes: at, fate: taken.fate };
         }

@@ -149,7 +149,9 @@ impl Machine for NameJson {
     fn at_end(&mut self, out: &mut Out<'_>) -> Fate {
         if let State::Arguments(inside) = &mut self.state {
             let (json, typed) = &mut **inside;
-            json.close(typed);
+            if out.closes_cut() {
+                json.close(typed);
+            }
             typed.flush(out);
             out.end_cut();
         }

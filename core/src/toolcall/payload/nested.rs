@@ -199,8 +199,12 @@ impl Machine for Nested {
     }
 
     fn at_end(&mut self, out: &mut Out<'_>) -> Fate {
-        out.flow.cut |= !self.open.is_empty();
-        self.end_call(out);
+        if self.open.is_empty() || out.closes_cut() {
+            out.flow.cut |= !self.open.is_empty();
+            self.end_call(out);
+        } else if std::mem::take(&mut self.in_call) {
+            out.end_cut();
+        }
         if self.any { Fate::Over } else { Fate::Text }
     }
 }

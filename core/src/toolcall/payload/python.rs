@@ -216,10 +216,16 @@ impl Machine for Python {
     }
 
     fn at_end(&mut self, out: &mut Out<'_>) -> Fate {
+        let is_open = matches!(self.state, State::Key | State::Value | State::AfterValue);
+        if is_open && !out.closes_cut() {
+            self.typed.flush(out);
+            out.end_cut();
+            return Fate::Over;
+        }
         if let Some(mut json) = self.json.take() {
             close_value(&mut json, &mut self.typed);
         }
-        if matches!(self.state, State::Key | State::Value | State::AfterValue) {
+        if is_open {
             out.flow.cut = true;
             self.end_call(out);
         }

@@ -313,14 +313,20 @@ impl Machine for Tags {
             State::Outside | State::Name => {}
             State::Body => {
                 if let Some(mut body) = self.body.take() {
-                    body.0.close(&mut body.1);
+                    if out.closes_cut() {
+                        body.0.close(&mut body.1);
+                    }
                     body.1.flush(out);
                     out.end_cut();
                 }
             }
             State::Key | State::BeforeValue | State::ValueStart | State::Value => {
-                out.flow.cut = true;
-                self.end_call(out);
+                if out.closes_cut() {
+                    out.flow.cut = true;
+                    self.end_call(out);
+                } else {
+                    out.end_cut();
+                }
             }
             // Only end tags are missing.
             State::Inside => self.end_call(out),

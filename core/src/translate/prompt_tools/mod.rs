@@ -29,7 +29,7 @@ impl PromptTools {
     }
 
     /// What the model is told of its tools.
-    pub(super) fn describe(self, offered: &Offered<'_, '_>, choice: Option<&ToolChoice<'_>>) -> JsonText<'static> {
+    pub(super) fn describe(self, offered: &Offered<'_, '_>) -> JsonText<'static> {
         let mut text = String::from(
             "# Tools\n\nYou can call tools. Each is given as a JSON object, with the JSON Schema of its arguments:\n<tools>\n",
         );
@@ -39,11 +39,10 @@ impl PromptTools {
         }
         text.push_str("</tools>\n\nTo call a tool, write the call into your answer, in exactly this form:\n");
         self.style.push_example(&mut text);
-        text.push_str("\n\nWrite nothing behind your calls: their results are given to you in the next message. ");
-        text.push_str(match choice.and_then(|choice| choice.disable_parallel_tool_use) {
-            Some(true) => "Make one call at a time.",
-            _ => "For several calls at once, write them one behind the other.",
-        });
+        text.push_str(
+            "\n\nWrite nothing behind your calls: their results are given to you in the next message. For several \
+             calls at once, write them one behind the other.",
+        );
         JsonText::from_plain(&text)
     }
 
@@ -53,7 +52,7 @@ impl PromptTools {
         for turn in &mut conversation.turns {
             match turn {
                 Turn::Assistant(turn) => {
-                    names = turn.calls.iter().map(|call| (plain(&call.id), plain(&call.name))).collect();
+                    names = turn.calls.iter().map(|call| (plain(&call.id), backend_name(&call.name))).collect();
                     self.calls(turn);
                 }
                 Turn::User(turn) => self.results(turn, &std::mem::take(&mut names)),
@@ -66,6 +65,9 @@ impl PromptTools {
             return;
         }
         if let Some(came) = turn.came.take() {
+            // Thinking that came in the text is in it.
+            let whole = plain(&came);
+            turn.thinking.retain(|thinking| !whole.contains(plain(thinking).trim()));
             (turn.text, turn.calls) = (vec![came], Vec::new());
             return;
         }
@@ -96,13 +98,17 @@ impl PromptTools {
 
 /// What reminds of a choice among the tools, where no parameter can; `None` for a free one.
 pub(super) fn demand(choice: &ToolChoice<'_>) -> Option<JsonText<'static>> {
-    let what = match choice.kind.as_escaped() {
-        "any" => "Call a tool now.".to_owned(),
-        "none" => "Do not call a tool now.".to_owned(),
-        "tool" => format!("Call the tool {} now.", backend_name(choice.name.as_ref()?)),
-        _ => return None,
+    let mut what = match choice.kind.as_escaped() {
+        "any" => vec!["Call a tool now.".to_owned()],
+        "none" => vec!["Do not call a tool now.".to_owned()],
+        "tool" => vec![format!("Call the tool {} now.", backend_name(choice.name.as_ref()?))],
+        _ => Vec::new(),
     };
-    Some(JsonText::from_plain(&format!("<system-reminder>\n{what}\n</system-reminder>")))
+    if choice.disable_parallel_tool_use == Some(true) {
+        what.push("Make one call at a time.".to_owned());
+    }
+    let what = what.join(" ");
+    (!what.is_empty()).then(|| JsonText::from_plain(&format!("<system-reminder>\n{what}\n</system-reminder>")))
 }
 
 fn plain(text: &JsonText<'_>) -> String {
