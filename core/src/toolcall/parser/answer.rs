@@ -85,6 +85,8 @@ impl ToolParser {
         self.flow.release(sink);
         self.flow.interrupt();
         (self.at_start, self.has_leftovers) = (false, true);
+        // Whatever was cut off here, it is not the end.
+        self.flow.cut = false;
     }
 
     /// What stood around the thinking, if it stood in the text: its opener and its closer.
