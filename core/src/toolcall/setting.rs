@@ -40,7 +40,7 @@ impl FromStr for ToolFormat {
     type Err = Error;
 
     /// # Errors
-    /// [`ErrorKind::Config`] for a name that is not known; the message lists the known ones.
+    /// [`Config`](crate::ErrorKind::Config) for a name that is not known; the message lists the known ones.
     fn from_str(word: &str) -> Result<Self, Error> {
         match word {
             "auto" => Ok(ToolFormat::Auto),
