@@ -93,6 +93,14 @@ impl StreamConverter {
         }
     }
 
+    /// The backend has accepted this request, perhaps another than the one that the converter was made for; nothing
+    /// of its answer was taken yet.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn accepted(&mut self, context: &RequestContext) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Fresh);
+        *self = StreamConverter { phase, ..StreamConverter::new(context.clone()) };
+    }
+
     /// Takes the next bytes of the backend's stream, cut anywhere.
     pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Progress {
         self.start(out);

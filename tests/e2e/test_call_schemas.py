@@ -23,7 +23,8 @@ FERRY = {"name": "find_ferry", "description": "Finds one", "input_schema": {
 FITTED = [
     ({"cars": "80"}, {"cars": 80}),
     ({"price": "7.5", "night": "true"}, {"price": 7.5, "night": True}),
-    ({"options": '{"x": {"y": [1, "2"]}}', "tags": '["a", "b"]'}, {"options": {"x": {"y": [1, "2"]}}, "tags": ["a", "b"]}),
+    ({"options": '{"x": {"y": [1, "2"]}}', "tags": '["a", "b"]'},
+     {"options": {"x": {"y": [1, "2"]}}, "tags": ["a", "b"]}),
     ({"seats": "3", "deck": "2"}, {"seats": 3, "deck": 2}),
     ({"port": "08"}, {"port": "08"}),
     ({"port": "{\"x\": 1}"}, {"port": "{\"x\": 1}"}),

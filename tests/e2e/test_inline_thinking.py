@@ -43,7 +43,8 @@ def test_learned_in_the_first_turn(backend, start_proxy, tmp_path):
     _, second, third = backend.exchanges
     assert_grows(second, third)
     [_, answer] = [message for message in third.messages if message["role"] == "assistant"]
-    assert answer["content"].startswith("<think>\nSecond thought.\n</think>\n\nAgain.") and len(answer["tool_calls"]) == 2
+    assert answer["content"].startswith("<think>\nSecond thought.\n</think>\n\nAgain.")
+    assert len(answer["tool_calls"]) == 2
     assert "reasoning_content" not in answer
 
 
@@ -116,6 +117,7 @@ def test_the_template_tells(llama, history):
 def test_a_server_that_tells_thinking_from_text(llama):
     """Its template opens thinking, too, but what it calls text is none."""
     server, claude = llama(history=LlamaCpp.field, reasoning="auto")
-    server.script(Text(QWEN.write("I look.", [LS]), thinking="First thought."), Text("It is one.", thinking="Third thought."))
+    server.script(Text(QWEN.write("I look.", [LS]), thinking="First thought."),
+                  Text("It is one.", thinking="Third thought."))
     run = claude.run(tools="Bash")
     assert not run.failed and blocks(run) == [ALL[0], ALL[1], *LATER[2:]], run

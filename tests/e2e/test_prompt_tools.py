@@ -48,7 +48,8 @@ def test_a_session(backend, session, name, tools):
     claude = session(FAMILIES[name].model if name in FAMILIES else "no-such-family-7b", tools=tools)
     file = claude.project / "one.py"
     file.write_text(f"def one(x, y):\n{OLD}")
-    edit = {"file_path": str(file), "old_string": OLD.rstrip("\n"), "new_string": NEW.rstrip("\n"), "replace_all": False}
+    edit = {"file_path": str(file), "old_string": OLD.rstrip("\n"), "new_string": NEW.rstrip("\n"),
+            "replace_all": False}
     turns = [
         ("I read it.", [("Read", {"file_path": str(file)})]),
         ("", [("Edit", edit)]),
@@ -81,6 +82,24 @@ def test_a_session(backend, session, name, tools):
     results = sent(last, "user")
     assert "def one" in results[-3] and "<tool_response" in results[-3]
     assert results[-1].index("zwei") < results[-1].index("ü & <ö>"), "in the order of the calls"
+
+
+@pytest.mark.parametrize("after", [0, 1], ids=["at once", "after the head was sent"])
+def test_the_first_answer_is_kept_as_well(backend, session, after):
+    """The one to the request that came again."""
+    claude = session("Qwen/Qwen3-8B", commit_after="300ms", ping_interval="300ms")
+    text = 'I look.\n\n<tool_call>\n{"name":  "Bash",\n "arguments": {"command" :"ls"}}\n</tool_call>'
+    refusal = Status(REFUSAL.code, REFUSAL.body, after=after)
+    backend.script(lambda request, _: refusal if "tools" in request.json else Text(text))
+    question = messages.request(tools=[messages.BASH])
+    reply = messages.post(claude.url, question, stream=True)
+    assert reply.ended and reply.tools == [("Bash", {"command": "ls"})] and reply.text.strip() == "I look."
+    blocks = [{key: value for key, value in block.items() if key != "raw"} for block in reply.blocks]
+    result = {"type": "tool_result", "tool_use_id": blocks[-1]["id"], "content": "a.txt"}
+    question["messages"] += [{"role": "assistant", "content": blocks}, {"role": "user", "content": [result]}]
+    assert messages.post(claude.url, question, stream=True).ended
+    assert sent(backend.exchanges[-1], "assistant") == [text]
+    assert_grows(backend.exchanges[-2], backend.exchanges[-1])
 
 
 def test_on_passes_the_refusal_on(backend, session):
@@ -120,14 +139,14 @@ def test_a_choice_is_put_in_words(backend, session, choice, words):
 @pytest.mark.parametrize("tools,supply", [("auto", "prompt"), ("on", "interface"), ("off", "not")])
 def test_doctor_tells(tmp_path, tools, supply):
     server = Ollama(loaded=Ollama.toolless)
+    options = ("--backend", "ollama", "--backend-url", server.root + "/v1", "--tools", tools)
     try:
-        done = anyclaude("doctor", "--json", "--backend", "ollama", "--backend-url", server.root + "/v1", "--tools", tools,
-                         cwd=tmp_path)
-        plain = anyclaude("doctor", "--backend", "ollama", "--backend-url", server.root + "/v1", "--tools", tools,
-                          cwd=tmp_path)
+        done = anyclaude("doctor", "--json", *options, cwd=tmp_path)
+        plain = anyclaude("doctor", *options, cwd=tmp_path)
     finally:
         server.stop()
     report = json.loads(done.stdout)
     plans = {plan["model"]: plan["tools"] for plan in report["tool_plans"]}
     assert plans[Ollama.toolless] == supply, report
-    assert {"prompt": "tools in the prompt", "interface": "by the server's interface", "not": "no tools"}[supply] in plain.stdout
+    words = {"prompt": "tools in the prompt", "interface": "by the server's interface", "not": "no tools"}
+    assert words[supply] in plain.stdout

@@ -48,7 +48,8 @@ def test_the_server_leaves_the_call_in_the_text(real):
     if real.tools != "auto":
         pytest.skip("it is not even told of tools")
     tool = {"type": "function", "function": {"name": "Bash", "parameters": messages.BASH["input_schema"]}}
-    body = {"model": "default_model", "messages": [{"role": "user", "content": "hi"}], "tools": [tool], "max_tokens": 99}
+    body = {"model": "default_model", "messages": [{"role": "user", "content": "hi"}], "tools": [tool],
+            "max_tokens": 99}
     answer = httpx.post(f"{real.url}/chat/completions", json=body, timeout=60, trust_env=False).json()
     [choice] = answer["choices"]
     assert not choice["message"].get("tool_calls") and "<tool_call>" in choice["message"]["content"], answer

@@ -133,7 +133,8 @@ async fn stream(
 }
 
 async fn whole(sending: impl Future<Output = Result<Head, ApiError>>, tally: &mut Tally) -> Result<Reply, ApiError> {
-    let head = Box::pin(sending).await?;
+    let mut head = Box::pin(sending).await?;
+    head.accepted(tally);
     tally.reached(Stage::Send);
     let config = tally.config();
     let patience = Patience { first: config.first_byte_timeout, later: config.stall_timeout };
@@ -229,11 +230,21 @@ impl Job {
 /// The head of the backend's answer, once it is a success.
 pub(super) struct Head {
     response: Response<UpstreamBody>,
+    /// What the request became that was accepted, where it was not the first.
+    again: Option<Box<RequestContext>>,
 }
 
 impl Head {
+    /// From here on the request is the one that was accepted: the answer is read by it.
+    fn accepted(&mut self, tally: &mut Tally) {
+        if let Some(again) = self.again.take() {
+            tally.context = *again;
+        }
+    }
+
     /// How the body is to be read: as events, or as the one answer that some servers send anyway.
-    pub(super) fn into_source(self, tally: &mut Tally) -> Source {
+    pub(super) fn into_source(mut self, tally: &mut Tally) -> Source {
+        self.accepted(tally);
         tally.reached(Stage::Send);
         if let Some(trace) = &tally.trace {
             trace.response(self.response.status().as_u16(), self.response.headers());
@@ -248,7 +259,7 @@ impl Head {
 
 /// Sends until the backend accepts, or refuses for a reason that nothing here can cure.
 async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestContext) -> Result<Head, ApiError> {
-    let mut body = body;
+    let (mut body, mut context) = (body, context);
     let mut max_tokens = None;
     let mut tries = 0;
     let patience = job.proxy.config.first_byte_timeout;
@@ -258,7 +269,7 @@ async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestC
         let is_page =
             response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         if response.status().is_success() && !is_page {
-            return Ok(Head { response });
+            return Ok(Head { response, again: (tries > 1).then(|| Box::new(context)) });
         }
         let trace = job.trace.as_deref();
         if let Some(trace) = trace {
@@ -283,6 +294,7 @@ async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestC
         if let Some(trace) = trace {
             trace.translated(&active.info, again.context.dialect, &body, &again.notes);
         }
+        context = again.context;
     }
 }
 

@@ -149,6 +149,7 @@ impl StreamBody {
                     Poll::Ready(Ok(head)) => {
                         self.last_byte = Instant::now();
                         self.source = head.into_source(&mut self.tally);
+                        self.converter.accepted(&self.tally.context);
                         self.set_timer();
                     }
                     Poll::Ready(Err(error)) => self.fail(&error, out),

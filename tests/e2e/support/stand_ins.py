@@ -186,7 +186,7 @@ class LlamaCpp(StandIn):
     takes = frozenset({"chat_template_kwargs", "top_k"})
     model, window = "Qwen3-4B-Thinking-2507-Q4_K_M.gguf", 65536
     # Of each, what a server's reader could look at.
-    tags = """{%- for tool in tools %}{{ tool | tojson }}{%- endfor %}<tool_call>{"name": {{ tool_call.name }}}</tool_call>"""
+    tags = """{%- for tool in tools %}{{ tool | tojson }}{%- endfor %}<tool_call>{{ tool_call.name }}</tool_call>"""
     inline = """{%- set content = message.content.split('</think>')[-1] %}"""
     field = """{{ message.reasoning_content }}</think>{{ message.content }}"""
     opener = """{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n<think>\n' }}{%- endif %}"""
