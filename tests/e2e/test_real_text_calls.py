@@ -43,10 +43,9 @@ def proxy(real, tmp_path):
     print(f"---- log of the proxy\n{proxy.errors()}")
 
 
+@pytest.mark.parametrize("real", ["mlx-lm without a parser"], indirect=True)
 def test_the_server_leaves_the_call_in_the_text(real):
-    """Otherwise the tests below show nothing."""
-    if real.tools != "auto":
-        pytest.skip("it is not even told of tools")
+    """Otherwise the tests below show nothing of it; the other servers are not even told of tools."""
     tool = {"type": "function", "function": {"name": "Bash", "parameters": messages.BASH["input_schema"]}}
     body = {"model": "default_model", "messages": [{"role": "user", "content": "hi"}], "tools": [tool],
             "max_tokens": 99}
