@@ -9,7 +9,8 @@ from support.claude import Claude
 from support.history import assert_grows, sent
 from support.proxy import anyclaude
 from support.replies import Answer
-from support.text_calls import FAMILIES, Text, models
+from support.text_answers import Text, models
+from support.text_calls import FAMILIES
 
 FERRY = {"name": "find_ferry", "description": "Finds one", "input_schema": {
     "type": "object", "required": ["port"], "additionalProperties": False,

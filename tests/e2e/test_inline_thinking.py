@@ -5,9 +5,10 @@ import pytest
 from support import messages
 from support.claude import Claude, Run
 from support.history import assert_grows
+from support.llama_stand_in import LlamaCpp
 from support.proxy import Proxy
-from support.stand_ins import LlamaCpp
-from support.text_calls import FAMILIES, Text, models
+from support.text_answers import Text, models
+from support.text_calls import FAMILIES
 
 QWEN = FAMILIES["hermes"]
 LS = ("Bash", {"command": "echo one"})

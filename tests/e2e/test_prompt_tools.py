@@ -11,7 +11,8 @@ from support.process import ROOT
 from support.proxy import anyclaude
 from support.replies import Status
 from support.stand_ins import Ollama
-from support.text_calls import FAMILIES, Text, models
+from support.text_answers import Text, models
+from support.text_calls import FAMILIES
 
 RECORDED = json.loads((ROOT / "tests/golden/errors/tools_unsupported_ollama.json").read_text())
 REFUSAL = Status(RECORDED["status"], RECORDED["body"])

@@ -9,7 +9,8 @@ import pytest
 
 from support.claude import Claude
 from support.history import assert_grows, assert_same_tools, sent
-from support.text_calls import FAMILIES, Text, models
+from support.text_answers import Text, models
+from support.text_calls import FAMILIES
 
 BEFORE = 'def area(r):\n\tif r < 0 && r:\n        return "ä"  # <tool>\n\nprint(area)\n'
 OLD = '\tif r < 0 && r:\n        return "ä"  # <tool>'

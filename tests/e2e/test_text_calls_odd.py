@@ -4,7 +4,8 @@ import pytest
 
 from support.claude import Claude
 from support.history import assert_grows, sent
-from support.text_calls import FAMILIES, Text, models
+from support.text_answers import Text, models
+from support.text_calls import FAMILIES
 
 QWEN = FAMILIES["hermes"]
 LOG = ("Bash", {"command": "echo 'once & <only>' | tee -a log"})

@@ -5,7 +5,8 @@ import pytest
 from support import messages
 from support.claude import Claude
 from support.proxy import anyclaude
-from support.text_calls import FAMILIES, Text, models
+from support.text_answers import Text, models
+from support.text_calls import FAMILIES
 
 LS = ("Bash", {"command": "ls"})
 DOCUMENT = """\

@@ -8,7 +8,8 @@ from support import messages
 from support.claude import Claude
 from support.history import assert_grows
 from support.replies import Answer, Status, error
-from support.text_calls import FAMILIES, Text, models
+from support.text_answers import Text, models
+from support.text_calls import FAMILIES
 
 LS = ("Bash", {"command": "ls -l '<ü>'"})
 QWEN = FAMILIES["qwen3_coder"]
