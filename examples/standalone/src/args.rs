@@ -96,6 +96,22 @@ pub(crate) struct Use {
     #[arg(long, value_name = "API", value_parser = ["chat", "messages"])]
     pub(crate) backend_api: Option<String>,
 
+    /// How its model gets its tools.
+    #[arg(long, value_name = "HOW", value_parser = ["auto", "on", "text", "off"])]
+    pub(crate) tools: Option<String>,
+
+    /// Which format of tool calls is looked for in its text: `auto`, `off` or a format's name.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) tool_format: Option<String>,
+
+    /// Whether its prompts end in the marker that opens thinking.
+    #[arg(long, value_name = "WHETHER", value_parser = ["auto", "on", "off"])]
+    pub(crate) prompt_opens_thinking: Option<String>,
+
+    /// Whether it is asked for streams.
+    #[arg(long, value_name = "WHETHER", value_parser = ["auto", "on", "off"])]
+    pub(crate) backend_stream: Option<String>,
+
     /// The environment variable that holds its key. By default none is sent, but to Anthropic's own address that
     /// of ANTHROPIC_API_KEY, and to the server that the settings name its own.
     #[arg(long, value_name = "NAME")]

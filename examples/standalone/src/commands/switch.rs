@@ -17,8 +17,15 @@ pub(crate) fn run(args: &Use) -> Result<(), Failure> {
     let running = pick(proxies(&settings.config)?, args.proxy.as_deref())?;
     let mut choice = Map::new();
     choice.insert("backend".to_owned(), spec.name.into());
-    for (key, value) in [("backend_url", &args.backend_url), ("model", &args.model), ("backend_api", &args.backend_api)]
-    {
+    for (key, value) in [
+        ("backend_url", &args.backend_url),
+        ("model", &args.model),
+        ("backend_api", &args.backend_api),
+        ("tools", &args.tools),
+        ("tool_format", &args.tool_format),
+        ("prompt_opens_thinking", &args.prompt_opens_thinking),
+        ("backend_stream", &args.backend_stream),
+    ] {
         if let Some(value) = value {
             choice.insert(key.to_owned(), value.as_str().into());
         }
