@@ -7,6 +7,7 @@ import pytest
 from support.backend import Backend
 from support.claude import Claude
 from support.proxy import Proxy, binary
+from support.text_answers import models
 
 
 def pytest_sessionstart() -> None:
@@ -54,3 +55,14 @@ def proxy(start_proxy) -> Proxy:
 @pytest.fixture
 def claude(proxy, tmp_path) -> Claude:
     return Claude(proxy.url, tmp_path / "claude")
+
+
+@pytest.fixture
+def session(backend, start_proxy, tmp_path):
+    """Claude Code with a model of this name behind it."""
+
+    def start(model: str, **flags) -> Claude:
+        backend.models = models(model)
+        return Claude(start_proxy(**flags).url, tmp_path / "claude")
+
+    return start

@@ -5,13 +5,12 @@ import json
 import pytest
 
 from support import messages
-from support.claude import Claude
 from support.history import assert_grows, sent, text_of
 from support.process import ROOT
 from support.proxy import anyclaude
 from support.replies import Status
 from support.stand_ins import Ollama
-from support.text_answers import Text, models
+from support.text_answers import Text
 from support.text_calls import FAMILIES
 
 RECORDED = json.loads((ROOT / "tests/golden/errors/tools_unsupported_ollama.json").read_text())
@@ -29,15 +28,6 @@ class Server:
 
     def __call__(self, request, _number):
         return REFUSAL if "tools" in request.json else next(self.replies)
-
-
-@pytest.fixture
-def session(backend, start_proxy, tmp_path):
-    def start(model: str, **flags) -> Claude:
-        backend.models = models(model)
-        return Claude(start_proxy(**flags).url, tmp_path / "claude")
-
-    return start
 
 
 # From the start it differs only in the first request: two styles show that.

@@ -9,23 +9,12 @@ import pytest
 
 from support.claude import Claude
 from support.history import assert_grows, assert_same_tools, sent
-from support.text_answers import Text, models
+from support.text_answers import Text
 from support.text_calls import FAMILIES
 
 BEFORE = 'def area(r):\n\tif r < 0 && r:\n        return "ä"  # <tool>\n\nprint(area)\n'
 OLD = '\tif r < 0 && r:\n        return "ä"  # <tool>'
 NEW = "    if r < 0 and not [1, 2][0] & 3:\n\n        return {'\"π\": \\n': \"it's\"}  # 汉字 🦀 </tool> &lt; {x}"
-
-
-@pytest.fixture
-def session(backend, start_proxy, tmp_path):
-    """Claude Code with a model of this name behind it."""
-
-    def start(model: str, **flags) -> Claude:
-        backend.models = models(model)
-        return Claude(start_proxy(**flags).url, tmp_path / "claude")
-
-    return start
 
 
 @pytest.mark.parametrize("name", FAMILIES)

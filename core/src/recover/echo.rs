@@ -29,17 +29,14 @@ impl Origin {
 /// The most bytes of a call that is held to be compared; a longer one is told as it comes.
 const MAX_HELD: usize = crate::session::MAX_KEPT_ARGUMENT_BYTES;
 
-/// The most calls in the text of one answer, as many as of the server's own.
+/// The most calls of each kind in one answer, as many as the decoder takes of the server's own.
 const MAX_CALLS: usize = 256;
 
 /// The calls of one answer on their way to the client.
 #[derive(Debug, Default)]
 pub(super) struct Echoes {
+    /// At most [`MAX_CALLS`] of each kind.
     told: Vec<Told>,
-    /// Calls in text that were told.
-    in_text: usize,
-    /// Calls that were told and have not come again: the server's, and those in text.
-    waiting: [usize; 2],
     open: Option<Open>,
     /// The open call's arguments as the model wrote them, where they go out otherwise.
     pub(super) written: Option<JsonText<'static>>,
@@ -69,7 +66,7 @@ impl Echoes {
     pub(super) fn start(&mut self, from: Origin, name: &JsonText<'_>, next: &mut dyn EventSink) {
         self.release(next);
         let by_server = from.is_server();
-        let may_echo = self.waiting.get(usize::from(by_server)).is_some_and(|count| *count > 0);
+        let may_echo = self.told.iter().any(|told| told.by_server != by_server && !told.echoed);
         if may_echo {
             let name = name.as_escaped().to_owned();
             self.open = Some(Open::Held { by_server, name, arguments: String::new() });
@@ -98,9 +95,6 @@ impl Echoes {
             && let Some(told) = self.told.iter_mut().find(|told| told.is_same(*by_server, name, arguments))
         {
             told.echoed = true;
-            if let Some(count) = self.waiting.get_mut(usize::from(*by_server)) {
-                *count -= 1;
-            }
             (self.open, self.written) = (None, None);
             return;
         }
@@ -131,12 +125,7 @@ impl Echoes {
     }
 
     fn tell(&mut self, by_server: bool, name: &str, next: &mut dyn EventSink) {
-        // An echo of a server's call is looked for among those in text, and the other way round.
-        if let Some(count) = self.waiting.get_mut(usize::from(!by_server)) {
-            *count += 1;
-        }
-        self.in_text += usize::from(!by_server);
-        if self.in_text > MAX_CALLS {
+        if self.told.iter().filter(|told| told.by_server == by_server).count() >= MAX_CALLS {
             let message = "the model's answer makes more tool calls than is taken";
             return next.event(Event::Failure(ApiError::api(502, message)));
         }

@@ -57,9 +57,7 @@ pub(crate) struct Found {
     pub(crate) pair: Option<(&'static str, &'static str)>,
     /// The server told thinking from text itself.
     pub(crate) separate: bool,
-    /// Calls that came as text.
-    pub(crate) calls: usize,
-    /// The last of them was cut off.
+    /// The last call that came as text was cut off.
     pub(crate) cut: bool,
     /// Thinking that the prompt was said to open ended with a call, and in no other way.
     pub(crate) ended_by_call: bool,
@@ -147,7 +145,6 @@ impl Recovery {
             found.prompt_opened |= parser.met_stray_closer();
             found.pair = found.pair.or_else(|| parser.thinking_pair());
         }
-        found.calls = self.begun;
         found
     }
 
