@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-from support.claude import Claude
 from support.history import assert_grows, assert_same_tools, sent
 from support.text_answers import Text
 from support.text_calls import FAMILIES
