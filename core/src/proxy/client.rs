@@ -47,6 +47,8 @@ impl HttpClient {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_CONNECTION)
             .http1_max_buf_size(64 << 10)
+            // As in `server`: no SIGPIPE for the host.
+            .http1_writev(false)
             .build(InTime::new(connector, connect_timeout));
         HttpClient(client)
     }

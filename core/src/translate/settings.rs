@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::request::{Options, Translator};
 use super::supply::ToolSupply;
 use crate::backend;
-use crate::error::{Error, ErrorKind, Result};
+use crate::door::strict;
+use crate::error::Result;
 use crate::toolcall::ToolFormat;
 use crate::wire::Dialect;
 
@@ -21,6 +22,7 @@ struct Settings {
     tool_format: ToolFormat,
     prompt_opens_thinking: Option<bool>,
     backend_stream: Option<bool>,
+    pin_lines: Vec<String>,
 }
 
 impl Default for Settings {
@@ -34,6 +36,7 @@ impl Default for Settings {
             tool_format: ToolFormat::default(),
             prompt_opens_thinking: None,
             backend_stream: None,
+            pin_lines: Vec::new(),
         }
     }
 }
@@ -42,7 +45,8 @@ impl Translator {
     /// A translator by a JSON object with the keys `backend` (default `openai`), `model`,
     /// `max_output_tokens`, `backend_api` (`chat`, or `messages` for a server's own Messages API), `tools` (`auto`,
     /// `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name), `prompt_opens_thinking` and
-    /// `backend_stream` (booleans; left out, they are decided by what is known).
+    /// `backend_stream` (booleans; left out, they are decided by what is known) and `pin_lines` (what lines begin with
+    /// that are kept as a conversation saw them first).
     ///
     /// ```
     /// use anyclaude_core::{ErrorKind, Translator};
@@ -55,17 +59,9 @@ impl Translator {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] that names the key, or the backends there are.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) that names the key, or the backends there are.
     pub fn from_config_json(json: &[u8]) -> Result<Self> {
-        let fail = |what: String| Error::new(ErrorKind::Config, format!("config: {what}"));
-        // Read into a struct, a list would pass for the values of its fields.
-        if !json.trim_ascii_start().starts_with(b"{") {
-            return Err(fail("must be a JSON object".to_owned()));
-        }
-        let mut reader = serde_json::Deserializer::from_slice(json);
-        let settings: Settings = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| fail(format!("{}: {}", error.path(), error.inner())))?;
-        reader.end().map_err(|error| fail(error.to_string()))?;
+        let settings: Settings = strict("config", json)?;
         let options = Options {
             model: settings.model,
             max_output_tokens: settings.max_output_tokens,
@@ -74,6 +70,7 @@ impl Translator {
             tool_format: settings.tool_format,
             prompt_opens_thinking: settings.prompt_opens_thinking,
             streams: settings.backend_stream,
+            pin_lines: settings.pin_lines,
             ..Options::default()
         };
         Ok(Translator::new(*backend::by_name(&settings.backend)?, options))
