@@ -19,7 +19,7 @@ const KEPT: f64 = 2.0;
 /// The report of all rounds.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    backend: BackendInfo,
+    backend: Option<BackendInfo>,
     /// Medians.
     cases: Vec<Case>,
     goals: Vec<Goal>,
@@ -47,7 +47,7 @@ struct Goal {
 }
 
 impl Report {
-    pub(super) fn new(backend: BackendInfo, rounds: &[Vec<(&'static str, Figures)>]) -> Self {
+    pub(super) fn new(backend: Option<BackendInfo>, rounds: &[Vec<(&'static str, Figures)>]) -> Self {
         let rounds: Vec<Vec<Case>> = rounds.iter().map(|round| with_ratios(round)).collect();
         let cases: Vec<Case> = CASES.into_iter().map(|case| medians(case, &rounds)).collect();
         let ratio = |wanted| cases.iter().find(|case| case.case == wanted).map_or(0.0, |case| case.ratio);
