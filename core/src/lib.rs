@@ -67,7 +67,7 @@ pub mod toolcall;
 mod translate;
 pub mod wire;
 
-pub use door::{JsonToolParser, RequestFacts, parse_tools_json};
+pub use door::{JsonToolParser, RequestFacts, parse_tools_json, prefix_reports_json, tool_formats_json};
 pub use encode::SIGNATURE;
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use ids::Seed;

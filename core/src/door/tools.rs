@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::read::strict;
 use crate::error::Result;
 use crate::ids::Seed;
-use crate::toolcall::{Choice, Piece, ToolParser, parse, read_tools};
+use crate::toolcall::{Choice, Piece, ToolParser, formats, parse, read_tools};
 
 #[derive(Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -39,6 +39,11 @@ pub fn parse_tools_json(config: &[u8], text: &[u8], fresh: Seed) -> Result<Strin
     let seed = keys.seed.map_or(fresh, Seed);
     let text = String::from_utf8_lossy(text);
     Ok(parse(keys.choice()?, &keys.tools()?, keys.prompt_opens_thinking, &text).to_json(seed))
+}
+
+/// The names of all formats as a JSON array.
+pub fn tool_formats_json() -> String {
+    json!(formats().map(|format| format.name).collect::<Vec<_>>()).to_string()
 }
 
 /// A [`ToolParser`] that writes what it finds as lines of JSON.
