@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use anyclaude_core::{JsonToolParser, Seed, parse_tools_json, toolcall};
+use anyclaude_core::{JsonToolParser, Seed, StreamFailure, classify_stream_error, parse_tools_json, toolcall};
 use golden::Case;
 use serde_json::{Value, json};
 use support::{Linkage, Watch, compile, repository, watched};
@@ -76,7 +76,8 @@ fn refusals() {
     for path in files("errors") {
         let case: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         let in_stream = case["stream"] == true;
-        let context = json!({"model": "m", "backend": backend_of(&case), "max_tokens": case["max_tokens"],
+        let context_backend = backend_of(&case);
+        let context = json!({"model": "m", "backend": context_backend, "max_tokens": case["max_tokens"],
             "estimated_input_tokens": case["estimated_prompt"].as_u64().unwrap_or(0)});
         let mut head = json!({});
         for key in ["content_type", "retry_after"].into_iter().filter(|key| case[*key].is_string()) {
@@ -84,27 +85,28 @@ fn refusals() {
         }
         let body = case["body"].as_str().map_or_else(|| case["body"].to_string(), str::to_owned);
         let status = if in_stream { "0".to_owned() } else { case["status"].to_string() };
-        let fields = vec![context.to_string().into(), status.into(), head.to_string().into(), body.into()];
+        let body = body.into_bytes();
+        let fields = vec![context.to_string().into(), status.into(), head.to_string().into(), body.clone()];
         let named = word(&case, "backend").unwrap();
         let check = move |status: &str, said: &[&[u8]]| {
             assert_eq!(status, "ok");
             let expect = &case["expect"];
-            let answer: Value = if in_stream {
-                let event = text(said[0]).rsplit_once("event: error\ndata: ").unwrap().1.trim().to_owned();
-                json!({"status": expect["status"], "headers": {}, "body": serde_json::from_str::<Value>(&event).unwrap()})
-            } else {
-                serde_json::from_slice(said[0]).unwrap()
-            };
+            if in_stream {
+                // The converter knows less than the proxy; the words are those that Rust gets from it.
+                let failure = StreamFailure::new(context_backend, &body);
+                assert!(said[0].ends_with(&classify_stream_error(&failure).to_sse()), "{}", text(said[0]));
+                return;
+            }
+            let answer: Value = serde_json::from_slice(said[0]).unwrap();
             assert_eq!(answer["status"], expect["status"]);
             assert_eq!(answer["body"]["error"]["type"], expect["type"]);
-            let message = expect["message"].as_str().unwrap().replace(&named, &backend_of(&case));
+            let message =
+                expect["message"].as_str().unwrap().replace(&format!("({named})"), &format!("({context_backend})"));
             assert_eq!(answer["body"]["error"]["message"], message);
-            if !in_stream {
-                let header = |name: &str| answer["headers"][name].as_str().map(str::to_owned);
-                let wanted = |key: &str| (!expect[key].is_null()).then(|| expect[key].to_string());
-                assert_eq!(header("retry-after"), wanted("retry_after"));
-                assert_eq!(header("x-should-retry"), wanted("should_retry"));
-            }
+            let header = |name: &str| answer["headers"][name].as_str().map(str::to_owned);
+            let wanted = |key: &str| (!expect[key].is_null()).then(|| expect[key].to_string());
+            assert_eq!(header("retry-after"), wanted("retry_after"));
+            assert_eq!(header("x-should-retry"), wanted("should_retry"));
         };
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         jobs.push(Job { name, kind: "error", fields, answers: 1, check: Box::new(check) });
@@ -249,9 +251,8 @@ fn error_without_id(case: &Case) -> Option<String> {
 }
 
 /// Cases may name a backend that is in no registry; C takes those that are.
-fn backend_of(case: &Value) -> String {
-    let named = word(case, "backend").unwrap();
-    anyclaude_core::backend::by_name(&named).map_or("openai".to_owned(), |spec| spec.name.to_owned())
+fn backend_of(case: &Value) -> &'static str {
+    anyclaude_core::backend::by_name(&word(case, "backend").unwrap()).map_or("openai", |spec| spec.name)
 }
 
 fn files(folder: &str) -> Vec<std::path::PathBuf> {

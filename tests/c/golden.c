@@ -9,7 +9,7 @@ enum { MAX_FIELDS = 8 };
 
 static void put(anyclaude_bytes bytes) {
     printf("%zu\n", bytes.len);
-    CHECK(fwrite(bytes.ptr, 1, bytes.len, stdout) == bytes.len);
+    if (bytes.len > 0) CHECK(fwrite(bytes.ptr, 1, bytes.len, stdout) == bytes.len);
 }
 
 static anyclaude_bytes field(void) {

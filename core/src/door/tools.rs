@@ -1,6 +1,6 @@
 //! The reader of tool calls with JSON at both ends.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -119,20 +119,32 @@ fn unfinished(bytes: &[u8]) -> usize {
     if may_go_on { at_end.len() } else { 0 }
 }
 
+/// An event as a line says it.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Line<'a> {
+    Text { text: &'a str },
+    Thinking { thinking: &'a str },
+    ToolStart { id: String, name: &'a str },
+    ToolArgs { json: &'a str },
+    ToolEnd,
+}
+
 fn line(piece: Piece<'_>, seed: Seed, calls: &mut u64, out: &mut Vec<u8>) {
     let event = match piece {
-        Piece::Text(text) => json!({"type": "text", "text": text}),
-        Piece::Thinking(thinking) => json!({"type": "thinking", "thinking": thinking}),
+        Piece::Text(text) => Line::Text { text },
+        Piece::Thinking(thinking) => Line::Thinking { thinking },
         Piece::CallStart(name) => {
-            let id = seed.tool_use_id(*calls);
             *calls += 1;
-            json!({"type": "tool_start", "id": id, "name": name})
+            Line::ToolStart { id: seed.tool_use_id(*calls - 1), name }
         }
-        Piece::Arguments(json) => json!({"type": "tool_args", "json": json}),
-        Piece::CallEnd => json!({"type": "tool_end"}),
+        Piece::Arguments(json) => Line::ToolArgs { json },
+        Piece::CallEnd => Line::ToolEnd,
     };
-    out.extend_from_slice(event.to_string().as_bytes());
-    out.push(b'\n');
+    // Texts into memory: nothing of it can fail.
+    if serde_json::to_writer(&mut *out, &event).is_ok() {
+        out.push(b'\n');
+    }
 }
 
 #[cfg(test)]

@@ -105,7 +105,12 @@ pub(crate) fn watched(program: &Path, watch: Watch) -> Command {
         }
         Watch::Valgrind => {
             let mut command = Command::new("valgrind");
-            command.args(["--quiet", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect"]);
+            command.args([
+                "--quiet",
+                "--leak-check=full",
+                "--errors-for-leak-kinds=definite,indirect",
+                "--show-leak-kinds=definite,indirect",
+            ]);
             command.args(["--error-exitcode=99", "--fair-sched=yes", "--num-callers=30"]).arg(program);
             command
         }
