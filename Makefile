@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 # The order of `make test`: what fails fast comes first.
-STAGES := setup fmt clippy core-pure rust docs fuzz-build bench-build cli python e2e
+STAGES := setup fmt clippy core-pure rust docs fuzz-build bench-build cli c go swift python e2e
 
 # The Python module needs its interpreter to link; `make python` builds and tests it.
 WORKSPACE := --workspace --exclude anyclaude-python

@@ -28,8 +28,25 @@ pub(crate) fn libraries() -> &'static Path {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--package", "anyclaude-ffi", "--profile", profile, "--target-dir"]).arg(target);
         run(cargo.current_dir(env!("CARGO_MANIFEST_DIR")));
-        target.join(folder)
+        let folder = target.join(folder);
+        named_by_its_interface(&folder);
+        folder
     })
+}
+
+/// Programs look for the library by the version of its binary interface; `make install` gives it that name.
+fn named_by_its_interface(folder: &Path) {
+    let header = std::fs::read_to_string(repository("include/anyclaude.h")).unwrap();
+    let version = header.lines().find_map(|line| line.strip_prefix("#define ANYCLAUDE_ABI_VERSION ")).unwrap();
+    let (file, name) = if cfg!(target_os = "macos") {
+        ("libanyclaude.dylib", format!("libanyclaude.{version}.dylib"))
+    } else {
+        ("libanyclaude.so", format!("libanyclaude.so.{version}"))
+    };
+    // Another test process may be here, too.
+    let link = folder.join(name);
+    let made = std::os::unix::fs::symlink(file, &link);
+    assert!(made.is_ok() || std::fs::read_link(&link).is_ok_and(|to| to == Path::new(file)), "{made:?}");
 }
 
 pub(crate) fn shared_library() -> PathBuf {
