@@ -14,6 +14,7 @@ __all__ = [
     "Translated",
     "Translator",
     "__version__",
+    "_detach_from",
     "_panic",
     "parse_tools",
     "run",
@@ -282,3 +283,6 @@ def start_proxy(config: _Json) -> Proxy:
 
 def run(args: Sequence[str]) -> int:
     """Runs the command line and gives its exit code; the first argument is the program's name."""
+
+def _detach_from(size: int) -> int:
+    """Sets from how many bytes on a converter lets go of the interpreter; gives what was set before."""

@@ -12,7 +12,7 @@ import json
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, Union, cast
 
 from . import _native
 from .errors import StoppedError
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 _T = TypeVar("_T")
-
-
-_Switch = Literal["auto", "on", "off"]
 
 
 class Settings(TypedDict, total=False):
@@ -37,9 +34,9 @@ class Settings(TypedDict, total=False):
     context_window: int | None
     tools: Literal["auto", "on", "text", "off"]
     tool_format: str
-    prompt_opens_thinking: _Switch
-    backend_stream: _Switch
-    images: _Switch
+    prompt_opens_thinking: Literal["auto", "on", "off"]
+    backend_stream: Literal["auto", "on", "off"]
+    images: Literal["auto", "on", "off"]
     max_output_tokens: int | None
     pin_lines: list[str]
     host: str
@@ -264,6 +261,7 @@ def start_proxy(config: dict[str, Any] | str | bytes | None = None, **settings: 
     files nor variables are read. Raises ``ConfigError`` that names the key, ``ProxyError`` where the address
     cannot be bound.
 
+        >>> import anyclaude
         >>> with anyclaude.start_proxy(backend="demo") as proxy:
         ...     proxy.url[:17], proxy.stats()["requests"]
         ('http://127.0.0.1:', 0)
@@ -282,10 +280,10 @@ def _merged(config: dict[str, Any] | str | bytes | None, settings: Settings) -> 
     if not settings:
         return config
     if not isinstance(config, dict):
-        parsed = json.loads(config)
+        parsed: Any = json.loads(config)
         if not isinstance(parsed, dict):
             return config  # which is refused, in words
-        config = parsed
+        config = cast("dict[str, Any]", parsed)
     return {**config, **settings}
 
 

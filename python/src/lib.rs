@@ -10,6 +10,7 @@ compile_error!("the Python module needs panic = \"unwind\": a panic must become 
 mod cli;
 mod context;
 mod errors;
+mod interpreter;
 mod json;
 mod proxy;
 mod seed;
@@ -25,6 +26,8 @@ mod _native {
     use crate::context::RequestContext;
     #[pymodule_export]
     use crate::errors::_panic;
+    #[pymodule_export]
+    use crate::interpreter::_detach_from;
     #[pymodule_export]
     use crate::proxy::{Proxy, start_proxy};
     #[pymodule_export]

@@ -239,7 +239,7 @@ def test_python_ends_with_proxies_running() -> None:
 import threading, anyclaude
 proxies = [anyclaude.start_proxy(backend="demo") for _ in range(3)]
 threading.Thread(target=lambda: list(proxies[0].events())).start()
-threading.Thread(target=proxies[1].next_event, daemon=True).start()
+threading.Thread(target=lambda: list(proxies[1].events()), daemon=True).start()
 threading.Timer(0.2, proxies[0].stop).start()
 proxies[2].itself = proxies[2]
 """
