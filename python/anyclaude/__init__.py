@@ -3,7 +3,7 @@
 ``Translator`` turns requests into those of a chat-completions server and whole answers back,
 ``StreamConverter`` turns answers while they stream. Both are plain functions of bytes: no socket is
 opened and no thread started. ``ToolParser`` and ``parse_tools`` find the tool calls that models write as
-text.
+text. ``start_proxy`` puts all of it behind a port.
 
     >>> import anyclaude
     >>> translator = anyclaude.Translator("mlx-lm")
@@ -28,16 +28,32 @@ from ._native import (
     parse_tools,
     tool_formats,
 )
-from .errors import AnyClaudeError, BackendError, ConfigError, InternalError, TranslateError
+from .errors import (
+    AnyClaudeError,
+    BackendError,
+    ConfigError,
+    ForkError,
+    InternalError,
+    ProxyError,
+    StoppedError,
+    TranslateError,
+)
+from .proxy import Proxy, ProxyEvent, Settings, astart_proxy, start_proxy
 from .toolcall import ParsedAnswer, ToolEvent
 
 __all__ = [
     "AnyClaudeError",
     "BackendError",
     "ConfigError",
+    "ForkError",
     "InternalError",
     "ParsedAnswer",
+    "Proxy",
+    "ProxyError",
+    "ProxyEvent",
     "RequestContext",
+    "Settings",
+    "StoppedError",
     "StreamConverter",
     "ToolEvent",
     "ToolParser",
@@ -45,6 +61,8 @@ __all__ = [
     "Translated",
     "Translator",
     "__version__",
+    "astart_proxy",
     "parse_tools",
+    "start_proxy",
     "tool_formats",
 ]

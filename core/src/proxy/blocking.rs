@@ -141,6 +141,14 @@ impl ProxyHandle {
         self.events.next_within(timeout)
     }
 
+    /// Waits on this thread until there is an event, which stays; false when none came within `timeout`.
+    ///
+    /// # Errors
+    /// As [`ProxyHandle::next_event`].
+    pub fn wait_event(&self, timeout: Duration) -> Result<bool> {
+        self.events.ready_within(timeout)
+    }
+
     /// Takes no more requests, waits up to `grace` for those in flight, then breaks them off. When it returns the
     /// proxy's threads have ended and its log is closed. A second call waits for the first.
     ///

@@ -139,19 +139,31 @@ impl Events {
     /// # Errors
     /// [`ErrorKind::Stopped`] once the proxy has stopped and all events have been read.
     pub fn next_within(&self, timeout: Duration) -> Result<Option<ProxyEvent>> {
+        Ok(self.wait(timeout)?.pop())
+    }
+
+    /// Waits on this thread until there is an event, which stays; false when none came within `timeout`.
+    ///
+    /// # Errors
+    /// As [`Events::next_within`].
+    pub fn ready_within(&self, timeout: Duration) -> Result<bool> {
+        Ok(self.wait(timeout)?.has_some())
+    }
+
+    fn wait(&self, timeout: Duration) -> Result<MutexGuard<'_, State>> {
         // A wait that ends beyond the clock's range never ends.
         let deadline = Instant::now().checked_add(timeout);
         let mut state = self.0.lock();
         loop {
-            if let Some(event) = state.pop() {
-                return Ok(Some(event));
+            if state.has_some() {
+                return Ok(state);
             }
             if state.closed {
                 return Err(Error::new(ErrorKind::Stopped, "the proxy has been stopped; there are no more events"));
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             state = match left {
-                Some(Duration::ZERO) => return Ok(None),
+                Some(Duration::ZERO) => return Ok(state),
                 Some(left) => self.0.came.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.0.came.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
@@ -177,6 +189,10 @@ struct State {
 }
 
 impl State {
+    fn has_some(&self) -> bool {
+        self.missed > 0 || !self.waiting.is_empty()
+    }
+
     fn pop(&mut self) -> Option<ProxyEvent> {
         if self.missed > 0 {
             return Some(ProxyEvent::Missed { count: std::mem::take(&mut self.missed) });
@@ -208,7 +224,8 @@ impl Queue {
         }
         state.waiting.push_back(event);
         drop(state);
-        self.came.notify_one();
+        // All: one who only waits until there is an event would keep the news from one who takes it.
+        self.came.notify_all();
         self.woken.notify_one();
     }
 
