@@ -1,6 +1,6 @@
 //! The golden corpus through C: the same bytes as from Rust and Python.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 
 #[path = "../../core/tests/support/mod.rs"]
 mod golden;
@@ -22,12 +22,15 @@ struct Job {
     fields: Vec<Vec<u8>>,
     /// How many fields the answer has beside its first.
     answers: usize,
-    check: Box<dyn Fn(&str, &[&[u8]])>,
+    check: Check,
 }
+
+/// Looks at the first field of an answer, and at the others.
+type Check = Box<dyn Fn(&str, &[&[u8]])>;
 
 #[test]
 fn requests() {
-    all(cases("translate", |case| {
+    all(&cases("translate", |case| {
         let (body, notes) = (case.word("body").map(str::to_owned), case.section("notes").unwrap_or("").to_owned());
         let error = error_without_id(case);
         let check = move |status: &str, said: &[&[u8]]| match &error {
@@ -44,7 +47,7 @@ fn requests() {
 
 #[test]
 fn streams_whole_and_byte_by_byte() {
-    all(cases("stream", |case| {
+    all(&cases("stream", |case| {
         let jobs = ["1000000", "1"].map(|step| {
             let events = case.section("events").unwrap().to_owned();
             let check = move |status: &str, said: &[&[u8]]| {
@@ -60,7 +63,7 @@ fn streams_whole_and_byte_by_byte() {
 
 #[test]
 fn answers() {
-    all(cases("response", |case| {
+    all(&cases("response", |case| {
         let (message, error) = (case.word("message").map(str::to_owned), error_without_id(case));
         let check = move |status: &str, said: &[&[u8]]| {
             assert_eq!(status == "ok", error.is_none());
@@ -112,7 +115,7 @@ fn refusals() {
         jobs.push(Job { name, kind: "error", fields, answers: 1, check: Box::new(check) });
     }
     assert!(jobs.len() > 100);
-    all(jobs);
+    all(&jobs);
 }
 
 /// As from Rust, whole and byte by byte: also in the middle of characters.
@@ -151,7 +154,7 @@ fn tool_calls() {
         }
     }
     assert!(jobs.len() > 3000 && calls > 700, "{} jobs, {calls} calls", jobs.len());
-    all(jobs);
+    all(&jobs);
 }
 
 /// The events from Rust.
@@ -166,12 +169,12 @@ fn lines(config: &str, said: &str, step: usize) -> String {
 }
 
 /// Runs jobs in one process: under the sanitizers, which see each of them.
-fn all(jobs: Vec<Job>) {
+fn all(jobs: &[Job]) {
     let program = compile("golden.c", Linkage::Shared, Watch::Sanitizers);
     let mut command = watched(&program, Watch::Sanitizers);
-    let output = answered(&mut command, &jobs);
+    let output = answered(&mut command, jobs);
     let mut rest = output.as_slice();
-    for job in &jobs {
+    for job in jobs {
         let status = text(next(&mut rest));
         let said: Vec<&[u8]> = (0..job.answers).map(|_| next(&mut rest)).collect();
         println!("{}", job.name); // shown if the check fails

@@ -8,7 +8,7 @@ impl Translated {
     /// What was dropped, renamed or clamped: an array of sentences.
     pub fn notes_json(&self) -> String {
         let notes: Vec<String> = self.notes.iter().map(ToString::to_string).collect();
-        serde_json::json!(notes).to_string()
+        serde_json::to_string(&notes).unwrap_or_default()
     }
 }
 

@@ -74,7 +74,8 @@ pub(crate) fn compile(source: &str, linkage: Linkage, watch: Watch) -> PathBuf {
         Watch::Sanitizers => &["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"],
         Watch::Nothing | Watch::Valgrind => &[],
     };
-    let name = format!("{source}-{kind}{}", if flags.is_empty() { "" } else { "-sanitized" });
+    let stem = Path::new(source).file_name().unwrap().to_string_lossy();
+    let name = format!("{stem}-{kind}{}", if flags.is_empty() { "" } else { "-sanitized" });
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(&name);
     // Another test may compile the same program now.
     static COMPILING: Mutex<()> = Mutex::new(());
