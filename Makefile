@@ -13,7 +13,6 @@ STAGES := setup fmt clippy core-pure rust docs fuzz-build bench-build cli c go s
 WORKSPACE := --workspace --exclude anyclaude-python
 VENV := .cache/venv
 RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
-export PREFIX DESTDIR LIBDIR INCLUDEDIR
 PYTEST = $(VENV)/tests/bin/python -m pytest
 
 .PHONY: help test $(STAGES) system setup-tests ffi install uninstall prefix bench-ffi wheel wheel-installed soak bench bench-python clean

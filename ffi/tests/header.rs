@@ -57,6 +57,13 @@ const HEAD: &str = "\
 // anyclaude: Claude Code, and every other client of the Anthropic Messages API, on any local model
 // server. This file is generated from the sources of the library.
 //
+// Objects
+//
+// - anyclaude_translator turns requests into anyclaude_translated, and whole answers into messages;
+//   anyclaude_stream turns one answer as it streams; anyclaude_tool_parser reads the tool calls in a text.
+// - anyclaude_proxy is all of it behind a port.
+// - anyclaude_buffer takes what functions write, anyclaude_error says why they failed.
+//
 // Conventions
 //
 // - Objects are opaque. What a function puts into `*out` or `*error` belongs to the caller, who gives
