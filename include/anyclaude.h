@@ -96,7 +96,8 @@ typedef void (*anyclaude_free_userdata)(void *userdata);
 // `longjmp`, nor by an exception. It must not wait for a thread that is in a call on the same proxy. In it,
 // `anyclaude_proxy_stop` fails with `ANYCLAUDE_WOULD_DEADLOCK`, and `anyclaude_proxy_free` is forbidden.
 //
-// `free_userdata` is called exactly once, after the last record, on any of those threads; also when the start fails.
+// `free_userdata` is called exactly once, after the last record, on any of those threads; also when the start fails,
+// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read.
 typedef struct {
     // `sizeof(anyclaude_log)`. Fields that come after what the caller knew take their default.
     size_t struct_size;

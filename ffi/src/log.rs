@@ -21,7 +21,8 @@ pub type FreeUserdata = Option<extern "C" fn(userdata: *mut c_void)>;
 /// `longjmp`, nor by an exception. It must not wait for a thread that is in a call on the same proxy. In it,
 /// `anyclaude_proxy_stop` fails with `ANYCLAUDE_WOULD_DEADLOCK`, and `anyclaude_proxy_free` is forbidden.
 ///
-/// `free_userdata` is called exactly once, after the last record, on any of those threads; also when the start fails.
+/// `free_userdata` is called exactly once, after the last record, on any of those threads; also when the start fails,
+/// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read.
 #[repr(C)]
 pub struct Log {
     /// `sizeof(anyclaude_log)`. Fields that come after what the caller knew take their default.
