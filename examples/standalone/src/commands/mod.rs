@@ -15,7 +15,6 @@ mod switch;
 mod trace;
 mod why_miss;
 
-
 use crate::args::{Args, BenchCommand, Command, ConfigCommand, TraceCommand};
 use crate::failure::Failure;
 
