@@ -51,6 +51,7 @@ mod decode;
 mod encode;
 mod error;
 mod event;
+pub mod exchange;
 mod ids;
 pub mod launch;
 #[cfg(feature = "pdf")]

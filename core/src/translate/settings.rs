@@ -16,11 +16,14 @@ struct Settings {
     backend: String,
     model: Option<String>,
     max_output_tokens: Option<u64>,
+    context_window: Option<u64>,
     backend_api: Dialect,
     tools: ToolSupply,
     tool_format: ToolFormat,
     prompt_opens_thinking: Option<bool>,
     backend_stream: Option<bool>,
+    images: Option<bool>,
+    pin_lines: Vec<String>,
 }
 
 impl Default for Settings {
@@ -29,20 +32,23 @@ impl Default for Settings {
             backend: "openai".to_owned(),
             model: None,
             max_output_tokens: None,
+            context_window: None,
             backend_api: Dialect::default(),
             tools: ToolSupply::default(),
             tool_format: ToolFormat::default(),
             prompt_opens_thinking: None,
             backend_stream: None,
+            images: None,
+            pin_lines: Vec::new(),
         }
     }
 }
 
 impl Translator {
     /// A translator by a JSON object with the keys `backend` (default `openai`), `model`,
-    /// `max_output_tokens`, `backend_api` (`chat`, or `messages` for a server's own Messages API), `tools` (`auto`,
-    /// `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name), `prompt_opens_thinking` and
-    /// `backend_stream` (booleans; left out, they are decided by what is known).
+    /// `max_output_tokens`, `context_window`, `backend_api` (`chat`, or `messages` for a server's own Messages API), `tools` (`auto`,
+    /// `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name), `pin_lines` (a list of texts),
+    /// `prompt_opens_thinking`, `backend_stream` and `images` (booleans; left out, they are decided by what is known).
     ///
     /// ```
     /// use anyclaude_core::{ErrorKind, Translator};
@@ -69,11 +75,14 @@ impl Translator {
         let options = Options {
             model: settings.model,
             max_output_tokens: settings.max_output_tokens,
+            context_window: settings.context_window,
             dialect: settings.backend_api,
             tools: settings.tools,
             tool_format: settings.tool_format,
             prompt_opens_thinking: settings.prompt_opens_thinking,
             streams: settings.backend_stream,
+            images: settings.images,
+            pin_lines: settings.pin_lines,
             ..Options::default()
         };
         Ok(Translator::new(*backend::by_name(&settings.backend)?, options))
