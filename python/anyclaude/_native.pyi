@@ -246,8 +246,11 @@ class MessagesApi:
     def told_list(self, answer: bytes | None) -> None:
         """Takes what the server's ``GET /v1/models`` answered; ``None`` if it did not."""
 
-    def told_model(self, id: str, config: bytes | None = None, template: str | None = None) -> None:
-        """Takes what a host knows of its only model: its name, ``config.json`` and chat template."""
+    def told_model(
+        self, id: str, config: bytes | None = None, template: str | None = None, leaves_thinking: bool = False
+    ) -> None:
+        """Takes what a host knows of its only model: its name, ``config.json`` and chat template, and whether the
+        server leaves thinking in the text of answers."""
 
 @final
 class Exchange:

@@ -99,7 +99,9 @@ class AnthropicMiddleware:
         inner = _inner_scope(scope, prefix + self.chat_path, "POST", headers)
         return await Conversation(self, inner, begun, receive, send).run()
 
-    async def _begin(self, scope: Scope, prefix: str, path: str, headers: Headers, body: bytes | Reply) -> Exchange | Reply:
+    async def _begin(
+        self, scope: Scope, prefix: str, path: str, headers: Headers, body: bytes | Reply
+    ) -> Exchange | Reply:
         if isinstance(body, Reply):
             return body
         if path == COUNT_TOKENS:
@@ -107,8 +109,12 @@ class AnthropicMiddleware:
         begun = self.api.exchange(headers, body)
         if isinstance(begun, Reply) or self.models_path is None or not self.api.wants_models(begun):
             return begun
-        self.api.told_list(await self._list_models(_inner_scope(scope, prefix + self.models_path, "GET", headers)))
+        await self.tell_models(_inner_scope(scope, prefix + self.models_path, "GET", headers))
         return self.api.exchange(headers, body)
+
+    async def tell_models(self, scope: Scope) -> None:
+        """Tells ``api`` of the app's models: by its list, which ``scope`` is a request for."""
+        self.api.told_list(await self._list_models(scope))
 
     async def _read(self, receive: Receive) -> bytes | Reply | None:
         """The request's body, the answer to one that is too large, or ``None`` when the client has gone."""

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyclaude_core::backend::{Model, model_config, model_template};
+use anyclaude_core::backend::{Model, model_config, model_template, template_opens_thinking};
 use anyclaude_core::exchange::{
     self, Exchange as Core, MessagesApi as CoreApi, ReadAs, Received, Refusal, Reply as CoreReply,
 };
@@ -125,15 +125,22 @@ impl MessagesApi {
     }
 
     /// Takes what a host knows of its model.
-    #[pyo3(signature = (id, config=None, template=None))]
-    fn told_model(&self, id: String, config: Option<&[u8]>, template: Option<&str>) -> PyResult<()> {
+    #[pyo3(signature = (id, config=None, template=None, leaves_thinking=false))]
+    fn told_model(
+        &self,
+        id: String,
+        config: Option<&[u8]>,
+        template: Option<&str>,
+        leaves_thinking: bool,
+    ) -> PyResult<()> {
         guarded(|| {
             let mut model = Model::named(id);
             model.window = config.and_then(model_config);
             if let Some(template) = template {
                 model_template(template, &mut model);
+                model.opens_thinking = template_opens_thinking(template).filter(|_| leaves_thinking);
             }
-            self.0.told(vec![model]);
+            self.0.told(vec![model], now());
             Ok(())
         })
     }

@@ -492,7 +492,7 @@ def test_the_golden_streams(case: Case) -> None:
         return
     # The file tells of no request but its estimate.
     host = asyncio.run(Host(middleware, {**REQUEST, "model": "claude-test"}).run())
-    estimate = re.compile(rb"\"input_tokens\":\d+")
+    estimate = re.compile(rb'"input_tokens":\d+')
     assert estimate.sub(b"", host.body) == estimate.sub(b"", case.bytes_of("events"))
 
 

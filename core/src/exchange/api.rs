@@ -133,7 +133,8 @@ impl MessagesApi {
     }
 
     /// Takes what a host knows of its own models.
-    pub fn told(&self, models: Vec<Model>) {
+    pub fn told(&self, models: Vec<Model>, now: Timestamp) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, true));
         self.models.tell(models);
     }
 }
