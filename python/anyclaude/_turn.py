@@ -44,8 +44,8 @@ def send_head(handler: Any, reply: Reply, *more: tuple[str, str]) -> None:
     handler.send_response(reply.status, responses.get(reply.status, ""))
     for name, value in reply.headers:
         handler.send_header(name.decode("latin-1"), value.decode("latin-1"))
-    for name, text in more:
-        handler.send_header(name, text)
+    for own, text in more:
+        handler.send_header(own, text)
     handler.send_header("Connection", "close")
     handler._set_cors_headers()
     handler.end_headers()
@@ -255,7 +255,8 @@ def inner_handler(base: Any) -> Any:
             return inner
 
         def send_response(self, code: int, message: str | None = None) -> None:
-            self.answer_status, self.answer_headers = int(code), {}
+            self.answer_status = int(code)
+            self.answer_headers: dict[str, str] = {}
 
         def send_header(self, keyword: str, value: str) -> None:
             self.answer_headers[keyword.lower()] = value

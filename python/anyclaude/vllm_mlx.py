@@ -53,7 +53,7 @@ def install(server: ModuleType | Any | None = None, **options: Unpack[Options]) 
 
     Raises ``ConfigError`` if vllm-mlx is not there, is of another shape than the tested version, or has started.
     """
-    module = load("vllm_mlx.server", "vllm-mlx", TESTED)
+    module: Any = load("vllm_mlx.server", "vllm-mlx", TESTED)
     check_shape(module, "vllm-mlx", TESTED, _USED)
     if server is not None and server is not module and server is not module.app:
         raise ConfigError(f"expected vllm_mlx.server or its app, not {server!r:.100}", "config")
