@@ -14,7 +14,7 @@ WORKSPACE := --workspace --exclude anyclaude-python
 VENV := .cache/venv
 PYTEST = $(VENV)/tests/bin/python -m pytest
 
-.PHONY: help test $(STAGES) system setup-tests soak bench clean
+.PHONY: help test $(STAGES) system setup-tests wheel wheel-installed soak bench bench-python clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,23 +63,38 @@ bench-build: ## the benches compile
 cli: ## the release binary
 	cargo build --release -p anyclaude
 
+# By pip and from the source distribution, as an installer without a wheel for its platform makes it: what the
+# sdist lacks is missing here, too. Only what cargo has built already is taken from the checkout.
+wheel: setup-tests ## build the wheel into .cache/wheel
+	rm -rf .cache/wheel .cache/sdist
+	$(VENV)/tests/bin/maturin sdist --manifest-path python/Cargo.toml --out .cache/sdist
+	CARGO_TARGET_DIR=$(CURDIR)/target $(VENV)/tests/bin/pip wheel --quiet --disable-pip-version-check --no-deps \
+		--wheel-dir .cache/wheel .cache/sdist/*.tar.gz
+
 # The wheel is installed where nothing else of ours is, as a user's would be.
-python: setup-tests ## build the wheel, install it in a fresh environment, run tests/py
-	rm -rf .cache/wheel $(VENV)/wheel
-	$(VENV)/tests/bin/maturin build --release --manifest-path python/Cargo.toml --out .cache/wheel
+wheel-installed: wheel
+	rm -rf $(VENV)/wheel
 	tests/setup/venv.sh wheel
-	tests/setup/templates.sh
 	$(VENV)/wheel/bin/pip install --quiet --disable-pip-version-check --no-deps .cache/wheel/*.whl
+
+python: wheel-installed ## install the wheel in a fresh environment, run tests/py and the command line's cases on it
+	tests/setup/npm.sh
+	tests/setup/templates.sh
 	$(VENV)/wheel/bin/python -m pytest tests/py
+	ANYCLAUDE_PROGRAM=$(CURDIR)/$(VENV)/wheel/bin/anyclaude cargo test -p anyclaude --test cli
 
 e2e: setup cli ## real clients and real backends through the proxy
 	tests/e2e/isolate.py $(PYTEST) tests/e2e -m "not soak" $(ARGS)
 
-soak: setup-tests cli ## a long run under load (SOAK_SECONDS, default 600)
+soak: setup-tests cli wheel-installed ## a long run under load (SOAK_SECONDS, default 600), and many conversions in Python
+	CONVERSIONS=100000 $(VENV)/wheel/bin/python -m pytest tests/py/test_growth.py
 	tests/e2e/isolate.py $(PYTEST) tests/e2e/test_soak.py -m soak $(ARGS)
 
 bench: ## run the benches
 	cargo bench -p anyclaude-core
+
+bench-python: wheel-installed ## what crossing into Python costs: sizes, import, calls a second
+	$(VENV)/wheel/bin/python tests/bench/borders.py
 
 clean: ## remove what was built and installed
 	rm -rf .cache target core/fuzz/target

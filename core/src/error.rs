@@ -50,6 +50,10 @@ pub enum ErrorKind {
     Backend,
     /// A socket, file or thread failed.
     Io,
+    /// What was called has been stopped.
+    Stopped,
+    /// The call would wait for the thread it is made on.
+    WouldDeadlock,
     /// A defect of this library.
     Internal,
 }
@@ -74,6 +78,8 @@ impl ErrorKind {
             ErrorKind::Unsupported => "unsupported",
             ErrorKind::Backend => "backend",
             ErrorKind::Io => "io",
+            ErrorKind::Stopped => "stopped",
+            ErrorKind::WouldDeadlock => "would_deadlock",
             ErrorKind::Internal => "internal",
         }
     }
@@ -120,7 +126,9 @@ impl Error {
         match self.repr.kind {
             ErrorKind::InvalidRequest | ErrorKind::Unsupported => Origin::Client,
             ErrorKind::Backend => Origin::Backend,
-            ErrorKind::Config | ErrorKind::Io | ErrorKind::Internal => Origin::Host,
+            ErrorKind::Config | ErrorKind::Io | ErrorKind::Stopped | ErrorKind::WouldDeadlock | ErrorKind::Internal => {
+                Origin::Host
+            }
         }
     }
 
@@ -140,7 +148,9 @@ impl Error {
             ErrorKind::InvalidRequest => ApiError::invalid_request(self.message()),
             ErrorKind::Unsupported => ApiError::of(ErrorType::NotFound, self.message()),
             ErrorKind::Backend => ApiError::api(502, self.message()),
-            ErrorKind::Config | ErrorKind::Io | ErrorKind::Internal => ApiError::api(500, self.message()),
+            ErrorKind::Config | ErrorKind::Io | ErrorKind::Stopped | ErrorKind::WouldDeadlock | ErrorKind::Internal => {
+                ApiError::api(500, self.message())
+            }
         }
     }
 }

@@ -184,6 +184,12 @@ impl StreamConverter {
         self.answer.failure.as_ref()
     }
 
+    /// The calls of the answer so far; the arguments of the last may still be coming.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn calls_made(&self) -> &[ToolCallRecord] {
+        &self.answer.calls
+    }
+
     /// What the turn produced so far.
     pub fn record(&self) -> TurnRecord {
         let failed = self.answer.failure.is_some();

@@ -3,8 +3,8 @@
 ``Translator`` turns requests into those of a chat-completions server and whole answers back,
 ``StreamConverter`` turns answers while they stream. Both are plain functions of bytes: no socket is
 opened and no thread started. ``ToolParser`` and ``parse_tools`` find the tool calls that models write as
-text. ``anyclaude.asgi``, ``anyclaude.vllm_mlx`` and ``anyclaude.mlx_lm`` put all of it into a server, on top of
-``MessagesApi``.
+text. ``start_proxy`` puts all of it behind a port; ``anyclaude.asgi``, ``anyclaude.vllm_mlx`` and ``anyclaude.mlx_lm``
+put it into a server, on top of ``MessagesApi``.
 
     >>> import anyclaude
     >>> translator = anyclaude.Translator("mlx-lm")
@@ -32,7 +32,17 @@ from ._native import (
     parse_tools,
     tool_formats,
 )
-from .errors import AnyClaudeError, BackendError, ConfigError, InternalError, TranslateError
+from .errors import (
+    AnyClaudeError,
+    BackendError,
+    ConfigError,
+    ForkError,
+    InternalError,
+    ProxyError,
+    StoppedError,
+    TranslateError,
+)
+from .proxy import Proxy, ProxyEvent, Settings, astart_proxy, start_proxy
 from .toolcall import ParsedAnswer, ToolEvent
 
 __all__ = [
@@ -40,11 +50,17 @@ __all__ = [
     "BackendError",
     "ConfigError",
     "Exchange",
+    "ForkError",
     "InternalError",
     "MessagesApi",
     "ParsedAnswer",
+    "Proxy",
+    "ProxyError",
+    "ProxyEvent",
     "Reply",
     "RequestContext",
+    "Settings",
+    "StoppedError",
     "StreamConverter",
     "ToolEvent",
     "ToolParser",
@@ -52,6 +68,8 @@ __all__ = [
     "Translated",
     "Translator",
     "__version__",
+    "astart_proxy",
     "parse_tools",
+    "start_proxy",
     "tool_formats",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, final
 
+from .proxy import ProxyEvent
 from .toolcall import ParsedAnswer, ToolEvent
 
 __all__ = [
@@ -15,14 +16,18 @@ __all__ = [
     "PING_INTERVAL",
     "Reply",
     "STALL_TIMEOUT",
+    "Proxy",
     "RequestContext",
     "StreamConverter",
     "ToolParser",
     "Translated",
     "Translator",
     "__version__",
+    "_detach_from",
     "_panic",
     "parse_tools",
+    "run",
+    "start_proxy",
     "tool_formats",
 ]
 
@@ -393,3 +398,48 @@ def tool_formats() -> list[str]:
 
 def _panic(message: str) -> None:
     """Panics, for the test that it becomes an ``InternalError``."""
+
+@final
+class Proxy:
+    """What is behind ``anyclaude.Proxy``. Every call raises ``ForkError`` in a child of the process that started it."""
+
+    @property
+    def url(self) -> str:
+        """What clients set as ``ANTHROPIC_BASE_URL``."""
+
+    @property
+    def port(self) -> int:
+        """The bound port."""
+
+    def stats(self) -> dict[str, int]:
+        """Counters since the start."""
+
+    def backend(self) -> dict[str, Any]:
+        """The backend that requests go to now."""
+
+    def warnings(self) -> list[str]:
+        """What users should know of this backend."""
+
+    def prefix_reports(self, session: str) -> list[dict[str, Any]]:
+        """What the last prompts of a session shared with those before them."""
+
+    def set_backend(self, choice: _Json) -> dict[str, Any]:
+        """From now on requests go to another backend."""
+
+    def next_event(self, timeout: float | None) -> ProxyEvent | None:
+        """The next event, if one comes within so many seconds; for ever if ``None``."""
+
+    def wait_event(self, timeout: float) -> bool:
+        """Whether an event comes within so many seconds; it is not taken."""
+
+    def stop(self, grace: float) -> None:
+        """Stops; waits up to ``grace`` seconds for requests in flight."""
+
+def start_proxy(config: _Json) -> Proxy:
+    """Starts a proxy with these settings."""
+
+def run(args: Sequence[str]) -> int:
+    """Runs the command line and gives its exit code; the first argument is the program's name."""
+
+def _detach_from(size: int) -> int:
+    """Sets from how many bytes on a converter lets go of the interpreter; gives what was set before."""

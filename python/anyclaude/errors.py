@@ -50,3 +50,15 @@ class BackendError(AnyClaudeError):
 
 class InternalError(AnyClaudeError):
     """A defect of anyclaude. The object that was called may take no more calls."""
+
+
+class ProxyError(AnyClaudeError):
+    """A socket, file or thread of a proxy failed, or cannot be used here."""
+
+
+class StoppedError(ProxyError):
+    """The proxy has been stopped."""
+
+
+class ForkError(ProxyError):
+    """The proxy runs in the parent of this process. Start another here."""

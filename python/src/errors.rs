@@ -13,6 +13,9 @@ pyo3::import_exception!(anyclaude.errors, ConfigError);
 pyo3::import_exception!(anyclaude.errors, TranslateError);
 pyo3::import_exception!(anyclaude.errors, BackendError);
 pyo3::import_exception!(anyclaude.errors, InternalError);
+pyo3::import_exception!(anyclaude.errors, ProxyError);
+pyo3::import_exception!(anyclaude.errors, StoppedError);
+pyo3::import_exception!(anyclaude.errors, ForkError);
 
 /// Calls into the core. A panic must not get through: pyo3 would raise a `PanicException`, which
 /// `except Exception` does not catch.
@@ -35,8 +38,10 @@ fn exception(error: &Error) -> PyErr {
         ErrorKind::Config => ConfigError::new_err(fields),
         ErrorKind::InvalidRequest | ErrorKind::Unsupported => TranslateError::new_err(fields),
         ErrorKind::Backend => BackendError::new_err(fields),
+        ErrorKind::Io | ErrorKind::WouldDeadlock => ProxyError::new_err(fields),
+        ErrorKind::Stopped => StoppedError::new_err(fields),
         ErrorKind::Internal => InternalError::new_err(fields),
-        // A family that is newer than this table, or that this module never meets.
+        // A family that is newer than this table.
         _ => AnyClaudeError::new_err(fields),
     }
 }

@@ -16,11 +16,9 @@ use pyo3::types::{PyBytes, PyList};
 use crate::clock::now;
 use crate::context::RequestContext;
 use crate::errors::guarded;
+use crate::interpreter::sized;
 use crate::json::Json;
 use crate::seed::fresh;
-
-/// From this many bytes on, other Python threads may run meanwhile.
-const DETACH_FROM: usize = 16 << 10;
 
 /// The Messages API of one server.
 #[pyclass(frozen, module = "anyclaude")]
@@ -66,7 +64,7 @@ impl MessagesApi {
     ) -> PyResult<Begun> {
         let received = received(headers, fresh(py, seed)?);
         let body = body.as_bytes();
-        let begun = py.detach(|| guarded(|| Ok(self.0.exchange(&received, body))))?;
+        let begun = sized(py, body.len(), || Ok(self.0.exchange(&received, body)))?;
         Ok(match begun {
             Ok(exchange) => Begun::Exchange(Exchange(Box::new(Mutex::new(exchange)))),
             Err(error) => Begun::Reply(Reply::error(error, &received.seed.request_id())),
@@ -84,7 +82,7 @@ impl MessagesApi {
     ) -> PyResult<Reply> {
         let received = received(headers, fresh(py, seed)?);
         let body = body.as_bytes();
-        let counted = py.detach(|| guarded(|| Ok(self.0.count_tokens(&received, body))))?;
+        let counted = sized(py, body.len(), || Ok(self.0.count_tokens(&received, body)))?;
         Ok(match counted {
             Ok(tokens) => Reply::new(CoreReply::token_count(tokens), &received.seed.request_id()),
             Err(error) => Reply::error(error, &received.seed.request_id()),
@@ -111,8 +109,8 @@ impl MessagesApi {
     }
 
     /// Whether the server's list of models would tell which one a request is for, and is not at hand.
-    fn wants_models(&self, exchange: &Exchange) -> PyResult<bool> {
-        exchange.locked(|core| Ok(self.0.wants_models(core.context(), now())))
+    fn wants_models(&self, py: Python<'_>, exchange: &Exchange) -> PyResult<bool> {
+        exchange.locked(py, 0, |core| Ok(self.0.wants_models(core.context(), now())))
     }
 
     /// Takes the server's list of models, or that it gave none.
@@ -151,42 +149,42 @@ impl Exchange {
     /// The JSON body for the server's `POST /v1/chat/completions`.
     #[getter]
     fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.locked(|core| Ok(PyBytes::new(py, core.body())))
+        self.locked(py, 0, |core| Ok(core.body().to_vec())).map(|body| PyBytes::new(py, &body))
     }
 
     /// What the way back knows of the request.
     #[getter]
-    fn context(&self) -> PyResult<RequestContext> {
-        self.locked(|core| Ok(RequestContext(core.context().clone())))
+    fn context(&self, py: Python<'_>) -> PyResult<RequestContext> {
+        self.locked(py, 0, |core| Ok(RequestContext(core.context().clone())))
     }
 
     /// Whether the client wants an event stream.
     #[getter]
-    fn stream(&self) -> PyResult<bool> {
-        self.locked(|core| Ok(core.context().stream))
+    fn stream(&self, py: Python<'_>) -> PyResult<bool> {
+        self.locked(py, 0, |core| Ok(core.context().stream))
     }
 
     /// What was dropped, renamed or clamped.
     #[getter]
-    fn notes(&self) -> PyResult<Vec<String>> {
-        self.locked(|core| Ok(core.notes().iter().map(ToString::to_string).collect()))
+    fn notes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.locked(py, 0, |core| Ok(core.notes().iter().map(ToString::to_string).collect()))
     }
 
     /// Whether the last event has been given.
     #[getter]
-    fn ended(&self) -> PyResult<bool> {
-        self.locked(|core| Ok(core.progress() == Progress::Ended))
+    fn ended(&self, py: Python<'_>) -> PyResult<bool> {
+        self.locked(py, 0, |core| Ok(core.progress() == Progress::Ended))
     }
 
     /// Whether the model has said something.
     #[getter]
-    fn answering(&self) -> PyResult<bool> {
-        self.locked(|core| Ok(core.progress() != Progress::Waiting))
+    fn answering(&self, py: Python<'_>) -> PyResult<bool> {
+        self.locked(py, 0, |core| Ok(core.progress() != Progress::Waiting))
     }
 
     /// How the answer with this head is to be read.
-    fn read_as(&self, status: u16, content_type: &str) -> PyResult<&'static str> {
-        self.locked(|core| {
+    fn read_as(&self, py: Python<'_>, status: u16, content_type: &str) -> PyResult<&'static str> {
+        self.locked(py, 0, |core| {
             Ok(match core.reading(status, content_type) {
                 ReadAs::Events => "events",
                 ReadAs::Whole => "whole",
@@ -208,35 +206,30 @@ impl Exchange {
         let mut refusal = Refusal::default();
         (refusal.status, refusal.body) = (status, body.to_vec());
         (refusal.content_type, refusal.retry_after) = (content_type, retry_after);
-        // It may translate again.
-        py.detach(|| {
-            self.locked(|core| {
-                let refused = core.refused(&refusal);
-                Ok(refused.err().map(|error| Reply::error(error, &core.request_id())))
-            })
+        self.locked(py, 0, |core| {
+            let refused = core.refused(&refusal);
+            Ok(refused.err().map(|error| Reply::error(error, &core.request_id())))
         })
     }
 
     /// Takes the whole answer, for a client that wants it whole.
     fn message(&self, py: Python<'_>, answer: &[u8]) -> PyResult<Reply> {
-        py.detach(|| {
-            self.locked(|core| {
-                Ok(match core.message(answer, now()) {
-                    Ok(message) => Reply::new(CoreReply::json(200, message), &core.request_id()),
-                    Err(error) => Reply::error(error, &core.request_id()),
-                })
+        self.locked(py, answer.len(), |core| {
+            Ok(match core.message(answer, now()) {
+                Ok(message) => Reply::new(CoreReply::json(200, message), &core.request_id()),
+                Err(error) => Reply::error(error, &core.request_id()),
             })
         })
     }
 
     /// An error, for a client that has got nothing yet.
-    fn error(&self, status: u16, message: &str) -> PyResult<Reply> {
-        self.locked(|core| Ok(Reply::error(ApiError::by_status(status, message), &core.request_id())))
+    fn error(&self, py: Python<'_>, status: u16, message: &str) -> PyResult<Reply> {
+        self.locked(py, 0, |core| Ok(Reply::error(ApiError::by_status(status, message), &core.request_id())))
     }
 
     /// The head of the stream; the first event is `start`'s.
-    fn head(&self) -> PyResult<Reply> {
-        self.locked(|core| Ok(Reply::new(CoreReply::events(), &core.request_id())))
+    fn head(&self, py: Python<'_>) -> PyResult<Reply> {
+        self.locked(py, 0, |core| Ok(Reply::new(CoreReply::events(), &core.request_id())))
     }
 
     /// Begins the stream, before the server has said anything.
@@ -281,14 +274,21 @@ impl Exchange {
     }
 
     /// Call when the stream has ended; gives lines for the log.
-    fn end(&self) -> PyResult<Vec<String>> {
-        self.locked(|core| Ok(core.end(now())))
+    fn end(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.locked(py, 0, |core| Ok(core.end(now())))
     }
 }
 
 impl Exchange {
-    fn locked<T>(&self, call: impl FnOnce(&mut Core) -> anyclaude_core::Result<T>) -> PyResult<T> {
-        guarded(|| {
+    /// Calls the exchange with an input of `size` bytes. The lock is taken and given back on one side of the
+    /// interpreter's, so that the two cannot wait for each other.
+    fn locked<T: Send>(
+        &self,
+        py: Python<'_>,
+        size: usize,
+        call: impl FnOnce(&mut Core) -> anyclaude_core::Result<T> + Send,
+    ) -> PyResult<T> {
+        sized(py, size, || {
             let mut core = self.0.lock().map_err(|_| {
                 Error::new(ErrorKind::Internal, "an earlier call on this exchange met a defect of the library")
             })?;
@@ -296,22 +296,18 @@ impl Exchange {
         })
     }
 
-    /// Calls the exchange and gives what it wrote. The lock is taken and given back on one side of the interpreter's,
-    /// so that the two cannot wait for each other.
+    /// Calls the exchange and gives what it wrote.
     fn written<'py>(
         &self,
         py: Python<'py>,
         size: usize,
         call: impl FnOnce(&mut Core, &mut Vec<u8>) + Send,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let convert = || {
-            self.locked(|core| {
-                let mut out = Vec::new();
-                call(core, &mut out);
-                Ok(out)
-            })
-        };
-        let out = if size < DETACH_FROM { convert() } else { py.detach(convert) }?;
+        let out = self.locked(py, size, |core| {
+            let mut out = Vec::new();
+            call(core, &mut out);
+            Ok(out)
+        })?;
         Ok(PyBytes::new(py, &out))
     }
 }

@@ -1,6 +1,6 @@
 //! JSON from Python: `bytes` and `str` as they are, a `dict` or list through the `json` module.
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -74,6 +74,12 @@ fn written(object: Borrowed<'_, '_, PyAny>) -> PyResult<Json> {
 /// `json.loads`.
 pub(crate) fn loads<'py>(py: Python<'py>, json: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
     py.import("json")?.call_method1("loads", (json,))
+}
+
+/// What the core tells, as dicts and lists.
+pub(crate) fn parsed<'py>(py: Python<'py>, told: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+    let json = serde_json::to_vec(told).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    loads(py, &PyBytes::new(py, &json))
 }
 
 /// `json.dumps` without spaces, and without the `NaN` that no other reader takes.

@@ -1,16 +1,20 @@
 //! The Python door of anyclaude: converts, calls one function of the core, converts back.
 //!
-//! Users import the package `anyclaude` around this module; `_native.pyi` describes it. No runtime is
-//! in here, no thread and no socket, so that the module may be loaded before a `fork`.
+//! Users import the package `anyclaude` around this module; `_native.pyi` describes it. Nothing is started
+//! when it is loaded, so that a `fork` may follow; only `start_proxy` and `run` have threads and sockets, and
+//! none of their threads ever calls into Python.
 
 #[cfg(panic = "abort")]
 compile_error!("the Python module needs panic = \"unwind\": a panic must become an exception");
 
+mod cli;
 mod clock;
 mod context;
 mod errors;
 mod exchange;
+mod interpreter;
 mod json;
+mod proxy;
 mod seed;
 mod stream;
 mod toolcall;
@@ -19,11 +23,17 @@ mod translate;
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
+    use crate::cli::run;
+    #[pymodule_export]
     use crate::context::RequestContext;
     #[pymodule_export]
     use crate::errors::_panic;
     #[pymodule_export]
     use crate::exchange::{Exchange, MessagesApi, Reply};
+    #[pymodule_export]
+    use crate::interpreter::_detach_from;
+    #[pymodule_export]
+    use crate::proxy::{Proxy, start_proxy};
     #[pymodule_export]
     use crate::stream::StreamConverter;
     #[pymodule_export]

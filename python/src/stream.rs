@@ -9,11 +9,8 @@ use pyo3::types::PyBytes;
 
 use crate::context::RequestContext;
 use crate::errors::guarded;
+use crate::interpreter::sized;
 use crate::json::Json;
-
-/// From this many bytes on, other Python threads may run meanwhile. Below, as for the few tokens that
-/// a server sends at a time, letting go of the interpreter would take longer than the work.
-const DETACH_FROM: usize = 16 << 10;
 
 /// Turns the event stream of a server into that of the Messages API.
 #[pyclass(frozen, module = "anyclaude")]
@@ -83,17 +80,14 @@ impl StreamConverter {
         size: usize,
         call: impl FnOnce(&mut Core, &mut Vec<u8>) + Send,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let convert = || {
-            guarded(|| {
-                let mut core = self.0.lock().map_err(|_| {
-                    Error::new(ErrorKind::Internal, "an earlier call on this converter met a defect of the library")
-                })?;
-                let mut out = Vec::new();
-                call(&mut core, &mut out);
-                Ok(out)
-            })
-        };
-        let out = if size < DETACH_FROM { convert() } else { py.detach(convert) }?;
+        let out = sized(py, size, || {
+            let mut core = self.0.lock().map_err(|_| {
+                Error::new(ErrorKind::Internal, "an earlier call on this converter met a defect of the library")
+            })?;
+            let mut out = Vec::new();
+            call(&mut core, &mut out);
+            Ok(out)
+        })?;
         Ok(PyBytes::new(py, &out))
     }
 }

@@ -9,11 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::errors::guarded;
+use crate::interpreter::sized;
 use crate::json::{Tools, loads};
 use crate::seed::fresh;
-
-/// From this many bytes on, other Python threads may run meanwhile.
-const DETACH_FROM: usize = 16 << 10;
 
 /// Reads one answer as it comes.
 #[pyclass(frozen, module = "anyclaude")]
@@ -82,18 +80,15 @@ impl ToolParser {
         size: usize,
         call: impl FnOnce(&mut Option<Core>, &mut dyn FnMut(Piece<'_>)) -> Option<()> + Send,
     ) -> PyResult<Option<Vec<Event>>> {
-        let read = || {
-            guarded(|| {
-                let mut state = self.0.lock().map_err(|_: PoisonError<_>| {
-                    Error::new(ErrorKind::Internal, "an earlier call on this parser met a defect of the library")
-                })?;
-                let State { core, seed, calls } = &mut *state;
-                let mut events = Vec::new();
-                let mut sink = |piece: Piece<'_>| events.extend(event(piece, *seed, calls));
-                Ok(call(core, &mut sink).map(|()| events))
-            })
-        };
-        if size < DETACH_FROM { read() } else { py.detach(read) }
+        sized(py, size, || {
+            let mut state = self.0.lock().map_err(|_: PoisonError<_>| {
+                Error::new(ErrorKind::Internal, "an earlier call on this parser met a defect of the library")
+            })?;
+            let State { core, seed, calls } = &mut *state;
+            let mut events = Vec::new();
+            let mut sink = |piece: Piece<'_>| events.extend(event(piece, *seed, calls));
+            Ok(call(core, &mut sink).map(|()| events))
+        })
     }
 }
 
@@ -114,11 +109,9 @@ pub(crate) fn parse_tools<'py>(
     seed: Option<u128>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let seed = fresh(py, seed)?;
-    let json = py.detach(|| {
-        guarded(|| {
-            let choice = Choice::named(format, model)?;
-            Ok(toolcall::parse(choice, &read_tools(tools.as_ref())?, prompt_opens_thinking, text).to_json(seed))
-        })
+    let json = sized(py, text.len(), || {
+        let choice = Choice::named(format, model)?;
+        Ok(toolcall::parse(choice, &read_tools(tools.as_ref())?, prompt_opens_thinking, text).to_json(seed))
     })?;
     loads(py, &PyBytes::new(py, json.as_bytes()))
 }

@@ -1,10 +1,15 @@
 """The installed package: what an import does, and whether the stub tells the truth."""
 
 import doctest
+import importlib
+import json
 import os
+import pkgutil
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -26,13 +31,21 @@ def test_it_is_the_wheel_that_is_tested() -> None:
 
 
 def test_the_documentation_runs() -> None:
-    results = doctest.testmod(anyclaude)
-    assert results.failed == 0 and results.attempted > 3
+    attempted = 0
+    for module in pkgutil.iter_modules([str(FOLDER)], "anyclaude."):
+        # The compiled module's documentation is the stub; `__main__` would run.
+        if module.name not in ("anyclaude._native", "anyclaude.__main__"):
+            results = doctest.testmod(importlib.import_module(module.name))
+            assert results.failed == 0, module.name
+            attempted += results.attempted
+    assert doctest.testmod(anyclaude).failed == 0
+    assert attempted >= 2
 
 
 def test_all_is_all() -> None:
     assert all(hasattr(anyclaude, name) for name in anyclaude.__all__)
-    public = {name for name in vars(anyclaude) if not name.startswith("_")} - {"errors", "toolcall"}
+    modules = {name for name, value in vars(anyclaude).items() if isinstance(value, ModuleType)}
+    public = {name for name in vars(anyclaude) if not name.startswith("_")} - modules
     assert public <= set(anyclaude.__all__)
 
 
@@ -83,3 +96,22 @@ def test_the_stub_is_what_the_module_is(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_the_package_is_typed(tmp_path: Path) -> None:
     python("-m", "mypy", "--strict", "-p", "anyclaude", folder=tmp_path)
+
+
+@pytest.mark.timeout(300)
+def test_the_package_and_its_users_pass_pyright_strict(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "anyclaude", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(Path(__file__).with_name("typed_use.py"), tmp_path)
+    options = {
+        "typeCheckingMode": "strict",
+        "pythonVersion": "3.10",
+        # A leading underscore means private to the package, and the compiled half is a part of it.
+        "reportPrivateUsage": False,
+    }
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(options))
+    pyright = Path(__file__).parents[2] / ".cache/npm/node_modules/.bin/pyright"
+    done = subprocess.run(
+        [str(pyright), "--pythonpath", sys.executable], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 errors" in done.stdout

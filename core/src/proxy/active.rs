@@ -54,6 +54,23 @@ impl BackendChoice {
         BackendChoice { backend: backend.into(), ..BackendChoice::default() }
     }
 
+    /// Reads a choice from a JSON object with the keys of this struct.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] that names the key and what it takes.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let fail = |what: String| Error::new(ErrorKind::Config, format!("backend choice: {what}"));
+        // Read into a struct, a list would pass for the values of its fields.
+        if !json.trim_ascii_start().starts_with(b"{") {
+            return Err(fail("must be a JSON object".to_owned()));
+        }
+        let choice = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| fail(format!("{}: {}", error.path(), error.inner())))?;
+        reader.end().map_err(|error| fail(error.to_string()))?;
+        Ok(choice)
+    }
+
     /// The settings of a proxy with this backend instead of its own.
     fn apply(self, config: &Config) -> Config {
         Config {

@@ -79,8 +79,7 @@ pub(super) async fn answer(proxy: &Arc<Proxy>, parts: &Parts, body: Incoming) ->
         }
         (&Method::POST, Some("backend")) => {
             let body = body::read(&parts.headers, body, MAX_CHOICE, proxy.config.body_timeout).await?;
-            let choice: BackendChoice = serde_json::from_slice(&body)
-                .map_err(|error| ApiError::invalid_request(format!("backend choice: {error}")))?;
+            let choice = BackendChoice::from_json(&body).map_err(|error| ApiError::invalid_request(error.message()))?;
             let info = proxy.set_backend(choice).map_err(|error| ApiError::invalid_request(error.message()))?;
             json!({ "backend": info })
         }

@@ -13,9 +13,11 @@ mod cors;
 mod demo;
 mod discover;
 mod documents;
+mod events;
 mod guard;
 mod http_api;
 mod inspect;
+mod log;
 mod models;
 mod passthrough;
 mod pipeline;
@@ -32,7 +34,7 @@ mod upstream;
 mod warnings;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -41,6 +43,7 @@ use tokio::task::JoinHandle;
 pub use active::{BackendChoice, BackendInfo};
 pub use config::{AUTO, Config, Setting, Switch};
 pub use discover::{Found, discover, identify, recognise};
+pub use events::{Events, MAX_EVENTS, ProxyEvent};
 pub use inspect::{Inspection, inspect};
 pub use run_file::{RunFile, running};
 pub use stats::Stats;
@@ -57,6 +60,7 @@ pub(crate) struct Proxy {
     active: RwLock<Arc<active::Active>>,
     documents: Arc<documents::Documents>,
     counters: stats::Counters,
+    events: Arc<events::Queue>,
     control: control::Control,
     traces: Option<trace::Traces>,
 }
@@ -112,13 +116,15 @@ pub async fn start_proxy(config: Config) -> Result<ProxyHandle> {
         active: RwLock::new(active),
         documents: Arc::new(documents::Documents::new()),
         counters: stats::Counters::default(),
+        events: Arc::default(),
         traces: trace::Traces::start(&config)?,
         control,
         config,
     });
     let (stop, stopping) = watch::channel(());
     let server = tokio::spawn(server::serve(listener, Arc::clone(&proxy), stopping));
-    Ok(ProxyHandle { addr, proxy, stop: Some(stop), server, _run_file: run_file })
+    let server = Mutex::new(Some(Running { stop, server }));
+    Ok(ProxyHandle { addr, proxy, server, _run_file: run_file })
 }
 
 /// A running proxy. Dropped, it stops at once and breaks off what is in flight.
@@ -126,8 +132,8 @@ pub async fn start_proxy(config: Config) -> Result<ProxyHandle> {
 pub struct ProxyHandle {
     addr: SocketAddr,
     proxy: Arc<Proxy>,
-    stop: Option<watch::Sender<()>>,
-    server: JoinHandle<()>,
+    /// Taken when the proxy stops.
+    server: Mutex<Option<Running>>,
     /// Removed with the handle.
     _run_file: Option<run_file::Kept>,
 }
@@ -188,17 +194,49 @@ impl ProxyHandle {
         self.proxy.active().translator.prefix_reports(session)
     }
 
+    /// What happens to requests from now on. All readers share one queue: each event goes to one of them.
+    pub fn events(&self) -> Events {
+        self.proxy.events.reader()
+    }
+
     /// Takes no more requests, waits up to `grace` for those in flight, then breaks them off.
-    pub async fn stop(mut self, grace: Duration) {
-        drop(self.stop.take());
-        if tokio::time::timeout(grace, &mut self.server).await.is_err() {
-            self.server.abort();
+    pub async fn stop(self, grace: Duration) {
+        self.shut_down(grace).await;
+        self.proxy.events.close();
+    }
+
+    /// Stops the proxy; the handle still tells what it knows, and events may come until what was broken off is dropped.
+    async fn shut_down(&self, grace: Duration) {
+        let Some(Running { stop, mut server }) = self.take_server() else { return };
+        drop(stop);
+        if tokio::time::timeout(grace, &mut server).await.is_err() {
+            server.abort();
+            let _ = server.await;
         }
+    }
+
+    /// Stops the proxy at once.
+    fn break_off(&self) {
+        if let Some(running) = self.take_server() {
+            running.server.abort();
+        }
+        self.proxy.events.close();
+    }
+
+    fn take_server(&self) -> Option<Running> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 impl Drop for ProxyHandle {
     fn drop(&mut self) {
-        self.server.abort();
+        self.break_off();
     }
+}
+
+/// The task that serves, and what tells it to stop.
+#[derive(Debug)]
+struct Running {
+    stop: watch::Sender<()>,
+    server: JoinHandle<()>,
 }

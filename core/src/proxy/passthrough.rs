@@ -66,6 +66,7 @@ pub(super) async fn forward(
             let body = reading.instrument(info_span!("read")).await?;
             if let Some(tally) = &mut tally {
                 tally.reached(Stage::Read);
+                tally.started();
             }
             Either::Left(Full::new(body))
         } else {

@@ -69,6 +69,7 @@ async fn answer(tally: &mut Tally, parts: &Parts, body: Incoming, seed: Seed) ->
     tally.reached(Stage::Translate);
     tally.notes = std::mem::take(&mut translated.notes);
     tally.context = translated.context;
+    tally.started();
     let body = Bytes::from(translated.body);
     if let Some(trace) = &tally.trace {
         trace.translated(&tally.active.info, tally.context.dialect, &body, &tally.notes);

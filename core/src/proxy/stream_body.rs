@@ -168,6 +168,7 @@ impl StreamBody {
                             self.tally.reached(Stage::FirstToken);
                             self.set_timer(); // another patience holds from here on
                         }
+                        self.tally.calls(self.converter.calls_made());
                         self.end_if_over();
                     }
                     Poll::Ready(Some(Err(error))) => self.broken(&error, out),

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tracing::{Span, info_span};
 
 use super::active::Active;
+use super::events::ProxyEvent;
 use super::pipeline::learn_late;
 use super::stats::Counters;
 use super::trace::Trace;
@@ -16,7 +17,7 @@ use super::{Config, Proxy};
 use crate::error::shown;
 use crate::ids::Seed;
 use crate::prefix::{Outcome, PrefixReport};
-use crate::session::{Timestamp, TurnRecord};
+use crate::session::{Timestamp, ToolCallRecord, TurnRecord};
 use crate::translate::{Note, RequestContext};
 use crate::wire::ApiError;
 
@@ -59,8 +60,17 @@ pub(super) struct Tally {
     seed: Seed,
     begun: Instant,
     stages: Vec<(Stage, Duration)>,
+    /// The start has been told to the program that embeds the proxy, and this many calls.
+    told: Told,
     /// How it ended; told to the trace when the last byte has gone to the client.
     outcome: Option<Value>,
+}
+
+/// What the program that embeds the proxy knows of a request.
+#[derive(Default)]
+struct Told {
+    start: bool,
+    calls: usize,
 }
 
 impl Tally {
@@ -79,6 +89,7 @@ impl Tally {
             seed,
             begun: Instant::now(),
             stages: Vec::new(),
+            told: Told::default(),
             outcome: None,
         }
     }
@@ -104,7 +115,44 @@ impl Tally {
     /// A stage is over.
     pub(super) fn reached(&mut self, stage: Stage) {
         if self.stages.iter().all(|(reached, _)| *reached != stage) {
-            self.stages.push((stage, self.begun.elapsed()));
+            let elapsed = self.begun.elapsed();
+            self.stages.push((stage, elapsed));
+            if stage == Stage::FirstToken {
+                self.tell(|request_id| ProxyEvent::FirstToken { request_id, ms: millis(elapsed) });
+            }
+        }
+    }
+
+    /// The request is on its way: what is known of it by now is told.
+    pub(super) fn started(&mut self) {
+        if self.told.start || !self.proxy.events.is_read() {
+            return;
+        }
+        self.told.start = true;
+        let known = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+        self.proxy.events.push(ProxyEvent::RequestStarted {
+            request_id: self.seed.request_id(),
+            model: known(&self.context.model),
+            backend_model: known(&self.context.backend_model),
+            stream: self.context.stream,
+            estimated_input_tokens: self.context.estimated_input_tokens,
+        });
+    }
+
+    /// The model has made these calls so far; those that are new are told.
+    pub(super) fn calls(&mut self, calls: &[ToolCallRecord]) {
+        let new = calls.get(self.told.calls..).unwrap_or_default();
+        self.told.calls = calls.len();
+        for call in new {
+            self.tell(|request_id| ProxyEvent::ToolCall { request_id, id: call.id.clone(), name: call.name.clone() });
+        }
+    }
+
+    /// Tells the program that embeds the proxy, if it listens.
+    fn tell(&mut self, event: impl FnOnce(String) -> ProxyEvent) {
+        if self.proxy.events.is_read() {
+            self.started();
+            self.proxy.events.push(event(self.seed.request_id()));
         }
     }
 
@@ -139,6 +187,17 @@ impl Tally {
         for note in &self.notes {
             tracing::debug!(request_id = self.seed.request_id(), "{note}");
         }
+        self.calls(&turn.tool_calls);
+        let ms = millis(self.begun.elapsed());
+        self.tell(|request_id| ProxyEvent::Done {
+            request_id,
+            status: 200,
+            stop_reason: turn.stop_reason,
+            input_tokens: turn.input_tokens,
+            cache_read_input_tokens: turn.cache_read_input_tokens,
+            output_tokens: turn.output_tokens,
+            ms,
+        });
         self.outcome = Some(json!({
             "status": 200, "stop_reason": turn.stop_reason, "input_tokens": turn.input_tokens,
             "cache_read_input_tokens": turn.cache_read_input_tokens, "output_tokens": turn.output_tokens,
@@ -172,6 +231,16 @@ impl Tally {
             ms = millis(self.begun.elapsed()),
             "passed through"
         );
+        let ms = millis(self.begun.elapsed());
+        self.tell(|request_id| ProxyEvent::Done {
+            request_id,
+            status,
+            stop_reason: None,
+            input_tokens: 0,
+            cache_read_input_tokens: 0,
+            output_tokens: 0,
+            ms,
+        });
         self.outcome = Some(json!({ "status": status }));
     }
 
@@ -188,6 +257,15 @@ impl Tally {
             "failed: {}",
             self.active.secrets.mask(&error.message)
         );
+        let message = self.active.secrets.mask(&error.message).into_owned();
+        let ms = millis(self.begun.elapsed());
+        self.tell(|request_id| ProxyEvent::Error {
+            request_id,
+            status: error.status,
+            kind: error.kind.as_str(),
+            message,
+            ms,
+        });
         self.outcome = Some(json!({"status": error.status, "error": error.kind.as_str(), "message": error.message}));
     }
 
@@ -246,6 +324,7 @@ impl Drop for Tally {
             Counters::add(&self.proxy.counters.cancelled, 1);
             let ms = millis(self.begun.elapsed());
             tracing::info!(request_id = self.seed.request_id(), ms, "the client went away");
+            self.tell(|request_id| ProxyEvent::Cancelled { request_id, ms });
         }
         self.close_trace();
     }

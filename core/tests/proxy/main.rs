@@ -22,6 +22,7 @@ mod steps;
 mod commit;
 mod control;
 mod ends;
+mod events;
 mod guard;
 mod leaving;
 mod limits;

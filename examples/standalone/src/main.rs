@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    anyclaude::run(std::env::args_os())
+    ExitCode::from(anyclaude::run(std::env::args_os()))
 }

@@ -58,7 +58,7 @@ fn every_case_prints_what_it_must() {
 /// Runs a case: exit code, standard output, standard error, without what differs between machines.
 fn run(sections: &[(String, String)], busy: &str) -> [String; 3] {
     let lines = |name| section(sections, name).unwrap_or_default().lines();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_anyclaude"));
+    let mut command = Command::new(program());
     command.args(lines("args").map(|argument| argument.replace("{busy}", busy)));
     let home = Home::new();
     for (name, text) in sections {
@@ -80,6 +80,11 @@ fn run(sections: &[(String, String)], busy: &str) -> [String; 3] {
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     let place = home.path.display().to_string();
     [code, filter(&out.replace(&place, "{home}"), busy), filter(&err.replace(&place, "{home}"), busy)]
+}
+
+/// This build's program, or the one of an installed wheel: they must not differ.
+fn program() -> PathBuf {
+    std::env::var_os("ANYCLAUDE_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_anyclaude").into(), PathBuf::from)
 }
 
 fn wait(child: &mut Child) -> String {

@@ -15,13 +15,11 @@ mod switch;
 mod trace;
 mod why_miss;
 
-use std::process::ExitCode;
-
 use crate::args::{Args, BenchCommand, Command, ConfigCommand, TraceCommand};
 use crate::failure::Failure;
 
 /// Runs what the arguments say.
-pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let Some(command) = args.command else { return claude::launch_or_serve(&args.proxy) };
     match command {
         Command::Serve(proxy) => serve::run(&proxy),
@@ -48,5 +46,5 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Stream(file) => convert::stream(&file),
         Command::ParseTools(args) => parse_tools::run(&args),
     }?;
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }

@@ -59,9 +59,9 @@ pub(super) fn prefix(args: &Prefix) -> Result<(), Failure> {
         let round = Round::new(&client, format!("round {number} of {}", args.rounds));
         rounds.push(round.run(seed, args.tokens)?);
     }
-    let mut report = Report::new(proxy.backend(), &rounds);
+    let mut report = Report::new(Some(proxy.backend()), &rounds);
     report.warn(proxy.warnings());
-    proxy.stop(Duration::from_secs(1));
+    proxy.stop(Duration::from_secs(1))?;
     if args.output.json {
         let report = serde_json::to_value(&report).map_err(|error| Failure::new(error.to_string()))?;
         return Ok(output::json(&report)?);

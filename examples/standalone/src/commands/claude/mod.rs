@@ -5,7 +5,7 @@ mod find;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::time::Duration;
 
 use anyclaude_core::backend::{Model, Role, by_name};
@@ -35,14 +35,14 @@ fn defaults() -> [(&'static str, Value); 2] {
 }
 
 /// `anyclaude claude`: launches, whatever is there.
-pub(crate) fn run(args: &Claude) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &Claude) -> Result<u8, Failure> {
     let settings = Settings::load(&args.proxy.flags, &defaults())?;
     let program = find(&settings.config).ok_or_else(|| missing(&settings.config))?;
     launch(settings, &program, &args.args, args.proxy.verbose)
 }
 
 /// `anyclaude`: launches where a user sits at a terminal and both Claude Code and a server are there.
-pub(crate) fn launch_or_serve(args: &Proxy) -> Result<ExitCode, Failure> {
+pub(crate) fn launch_or_serve(args: &Proxy) -> Result<u8, Failure> {
     let settings = Settings::load(&args.flags, &defaults())?;
     let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let program = find(&settings.config).filter(|_| is_terminal && !settings.config.proxy_only);
@@ -57,7 +57,7 @@ pub(crate) fn launch_or_serve(args: &Proxy) -> Result<ExitCode, Failure> {
         }
     }
     serve::run(args)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(0)
 }
 
 /// Whether a named server answers; Anthropic's is taken for granted.
@@ -79,7 +79,7 @@ fn missing(config: &Config) -> Failure {
     ))
 }
 
-fn launch(settings: Settings, program: &Path, args: &[String], verbose: u8) -> Result<ExitCode, Failure> {
+fn launch(settings: Settings, program: &Path, args: &[String], verbose: u8) -> Result<u8, Failure> {
     let mut config = settings.config;
     let log = log::to_file(&config.home_dir()?.join("logs"), config.debug, verbose);
     backend::tell(&settings.notes);
@@ -97,7 +97,7 @@ fn launch(settings: Settings, program: &Path, args: &[String], verbose: u8) -> R
     if let Some(path) = log.written() {
         output::note(format_args!("anyclaude: its log is {}", path.display()));
     }
-    Ok(ExitCode::from(code))
+    Ok(code)
 }
 
 /// A runtime whose threads run while the main one waits for Claude Code.

@@ -79,7 +79,7 @@ pub(super) fn run(config: &Config, seen: &Inspection, quiet: bool) -> Result<Rep
         let shown = |bytes: Option<u64>| bytes.map_or("not known".to_owned(), |bytes| format!("{} MB", bytes >> 20));
         output::line(format_args!("memory: server {}, anyclaude {}", shown(server_memory), shown(own_memory)))?;
     }
-    proxy.stop(Duration::from_secs(1));
+    proxy.stop(Duration::from_secs(1))?;
     Ok(report)
 }
 

@@ -1,0 +1,48 @@
+"""What a user writes, for the type checker: every name with its exact type. It is never run."""
+
+from collections.abc import AsyncIterator, Iterator
+
+from typing_extensions import assert_type
+
+import anyclaude
+from anyclaude.proxy import DoneEvent
+
+
+def translate(body: dict[str, object]) -> None:
+    translator = anyclaude.Translator("mlx-lm", max_output_tokens=100, tools="text")
+    translated = translator.request(body, models=[("qwen3", 32_768), "other"])
+    assert_type(translated.body, bytes)
+    assert_type(translated.notes, list[str])
+    converter = anyclaude.StreamConverter(translated.context)
+    assert_type(converter.push(b"") + converter.finish(), bytes)
+    assert_type(converter.ended, bool)
+    for event in anyclaude.ToolParser("hermes").push("x"):
+        if event["type"] == "tool_start":
+            assert_type(event["name"], str)
+    assert_type(anyclaude.parse_tools("x")["text"], str)
+    translator.request(7)  # pyright: ignore[reportArgumentType]
+
+
+def proxy() -> None:
+    with anyclaude.start_proxy({"port": 0}, backend="demo", pin_lines=["Date"]) as proxy:
+        assert_type(proxy, anyclaude.Proxy)
+        assert_type(proxy.url, str)
+        assert_type(proxy.events(), Iterator[anyclaude.ProxyEvent])
+        event = proxy.next_event(1)
+        if event and event["type"] == "done":
+            assert_type(event, DoneEvent)
+    anyclaude.start_proxy(bakend="demo")  # pyright: ignore[reportCallIssue]
+
+
+async def aproxy() -> None:
+    async with await anyclaude.astart_proxy(backend="demo") as proxy:
+        assert_type(await proxy.anext_event(), anyclaude.ProxyEvent | None)
+        assert_type(proxy.aevents(), AsyncIterator[anyclaude.ProxyEvent])
+
+
+def errors() -> None:
+    try:
+        translate({})
+    except anyclaude.AnyClaudeError as error:
+        assert_type(error.kind, str)
+        assert_type(error.status, int)
