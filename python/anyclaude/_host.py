@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from .errors import ConfigError
 
@@ -62,7 +62,8 @@ def model_config(model: str | None) -> bytes | None:
 
 def chat_template(tokenizer: Any) -> str | None:
     """The template of a tokenizer: its only one, or the one for tools."""
-    template = getattr(tokenizer, "chat_template", None)
+    template: Any = getattr(tokenizer, "chat_template", None)
     if isinstance(template, dict):
-        template = template.get("tool_use") or template.get("default")
+        named = cast("dict[str, Any]", template)
+        template = named.get("tool_use") or named.get("default")
     return template if isinstance(template, str) else None

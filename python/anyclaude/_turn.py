@@ -234,37 +234,41 @@ class Call:
         self.kept += data[: limit - len(self.kept)]
 
 
+class InnerHandler:
+    """What goes before the server's handler for a request that comes from here, and whose answer goes back here."""
+
+    turn: Turn
+
+    @classmethod
+    def around(cls, turn: Turn, outer: Any, path: str, body: bytes) -> Any:
+        """A handler that is in the middle of a POST of this body."""
+        inner: Any = cls.__new__(cls)
+        inner.__dict__.update(outer.__dict__)
+        inner.turn, inner.command, inner.path = turn, "POST", path
+        headers = type(outer.headers)()
+        for name, value in outer.headers.items():
+            if name.lower() not in ("content-length", "content-type", "content-encoding"):
+                headers[name] = value
+        headers["Content-Type"], headers["Content-Length"] = "application/json", str(len(body))
+        inner.headers = headers
+        inner.rfile, inner.wfile = io.BytesIO(body), Sink(turn)
+        inner.response_generator = Watched(outer.response_generator, turn)
+        return inner
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.answer_status = int(code)
+        self.answer_headers: dict[str, str] = {}
+
+    def send_header(self, keyword: str, value: str) -> None:
+        self.answer_headers[keyword.lower()] = value
+
+    def end_headers(self) -> None:
+        self.turn.begin(self.answer_status, self.answer_headers)
+
+
 def inner_handler(base: Any) -> Any:
-    """The server's handler for a request that comes from here, and whose answer goes back here."""
-
-    class InnerHandler(base):  # type: ignore[misc]
-        @classmethod
-        def around(cls, turn: Turn, outer: Any, path: str, body: bytes) -> Any:
-            """A handler that is in the middle of a POST of this body."""
-            inner = cls.__new__(cls)
-            inner.__dict__.update(outer.__dict__)
-            inner.turn, inner.command, inner.path = turn, "POST", path
-            headers = type(outer.headers)()
-            for name, value in outer.headers.items():
-                if name.lower() not in ("content-length", "content-type", "content-encoding"):
-                    headers[name] = value
-            headers["Content-Type"], headers["Content-Length"] = "application/json", str(len(body))
-            inner.headers = headers
-            inner.rfile, inner.wfile = io.BytesIO(body), Sink(turn)
-            inner.response_generator = Watched(outer.response_generator, turn)
-            return inner
-
-        def send_response(self, code: int, message: str | None = None) -> None:
-            self.answer_status = int(code)
-            self.answer_headers: dict[str, str] = {}
-
-        def send_header(self, keyword: str, value: str) -> None:
-            self.answer_headers[keyword.lower()] = value
-
-        def end_headers(self) -> None:
-            self.turn.begin(self.answer_status, self.answer_headers)
-
-    return InnerHandler
+    """The server's handler for such a request."""
+    return type("InnerHandler", (InnerHandler, base), {})
 
 
 class Sink(io.RawIOBase):

@@ -69,7 +69,8 @@ def install(
     door = Door(
         module.APIHandler, options, commit_after, ping_interval, stall_timeout, min(max_body_bytes, MAX_BODY_BYTES)
     )
-    handler = _handler(module.APIHandler, door)
+    plain = module.APIHandler
+    handler = type(plain.__name__, (AnthropicHandler, plain), {"anyclaude": door, "plain": plain})
     module.APIHandler = handler
     # The function has the plain handler as its default.
     module._run_http_server = functools.partial(module._run_http_server, handler_class=handler)
@@ -115,7 +116,8 @@ class Door:
         body = self._read(handler)
         if body is None:
             return None
-        headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in handler.headers.items()]
+        items: list[tuple[str, str]] = handler.headers.items()
+        headers = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in items]
         if isinstance(body, Reply):
             return send_reply(handler, body)
         if path == _COUNT_TOKENS:
@@ -138,36 +140,34 @@ class Door:
         return body if len(body) == int(length) else None
 
 
-def _handler(base: Any, door: Door) -> Any:
-    """The server's handler, with two paths more."""
+class AnthropicHandler:
+    """What goes before the server's handler: two paths more."""
 
-    class AnthropicHandler(base):  # type: ignore[misc]
-        anyclaude = door
+    anyclaude: Door
+    plain: Any
+    """The server's own handler class."""
+    path: str
 
-        def do_POST(self) -> None:
-            path = _path(self)
-            if path in (_MESSAGES, _COUNT_TOKENS):
-                try:
-                    door.answer(self, path)
-                except ConnectionError:
-                    pass  # the client has gone; what was generated for it has been stopped
-            else:
-                super().do_POST()
+    def do_POST(self) -> None:
+        path = _path(self.path)
+        if path not in (_MESSAGES, _COUNT_TOKENS):
+            self.plain.do_POST(self)
+            return
+        try:
+            self.anyclaude.answer(self, path)
+        except ConnectionError:
+            pass  # the client has gone; what was generated for it has been stopped
 
-        def do_GET(self) -> None:
-            path = _path(self)
-            if path in (_MESSAGES, _COUNT_TOKENS):
-                send_reply(self, door.api.method_not_allowed("GET", path))
-            else:
-                super().do_GET()
-
-    AnthropicHandler.__name__ = base.__name__
-    return AnthropicHandler
+    def do_GET(self) -> None:
+        path = _path(self.path)
+        if path not in (_MESSAGES, _COUNT_TOKENS):
+            self.plain.do_GET(self)
+        else:
+            send_reply(self, self.anyclaude.api.method_not_allowed("GET", path))
 
 
-def _path(handler: Any) -> str:
-    path: str = handler.path
-    return path.partition("?")[0].rstrip("/")
+def _path(target: str) -> str:
+    return target.partition("?")[0].rstrip("/")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -99,56 +99,67 @@ def register_parser(server: Any) -> None:
     """Makes anyclaude's parser known to the server, under the name ``anyclaude``."""
     parsers: Any = load("vllm_mlx.tool_parsers.abstract_tool_parser", "vllm-mlx", TESTED)
     check_shape(parsers, "vllm-mlx", TESTED, ("ToolParser", "ToolParserManager", "ExtractedToolCallInformation"))
-    base: Any = parsers.ToolParser
+    own = {"server": server, "plain": parsers.ToolParser, "found": parsers.ExtractedToolCallInformation}
+    parser = type("AnyclaudeToolParser", (AnyclaudeToolParser, parsers.ToolParser), own)
+    parsers.ToolParserManager.register_module(PARSER, parser)
 
-    class AnyclaudeToolParser(base):  # type: ignore[misc]
-        """Reads all formats that anyclaude knows, those of the model first."""
 
-        # Every piece of the answer comes here, in order.
-        REQUIRES_EAGER_STREAMING = True
+class AnyclaudeToolParser:
+    """What goes before the server's class of parsers: reads all formats that anyclaude knows, the model's first."""
 
-        @classmethod
-        def supports_native_format(cls) -> bool:
-            """Whether the template has a place for tool results; a template that cannot be seen is trusted."""
-            template = chat_template(getattr(server._engine, "tokenizer", None))
-            return template is None or "tool" in template
+    server: Any
+    plain: Any
+    """The server's own class of parsers."""
+    found: Any
+    """Its class of results."""
 
-        def __init__(self, tokenizer: Any = None) -> None:
-            super().__init__(tokenizer)
-            self._stream: _Deltas | None = None
+    REQUIRES_EAGER_STREAMING = True
+    """Every piece of the answer comes here, in order."""
 
-        def reset(self) -> None:
-            super().reset()
-            self._stream = None
+    @classmethod
+    def supports_native_format(cls) -> bool:
+        """Whether the template has a place for tool results; a template that cannot be seen is trusted."""
+        template = chat_template(getattr(cls.server._engine, "tokenizer", None))
+        return template is None or "tool" in template
 
-        def extract_tool_calls(self, model_output: str, request: dict[str, Any] | None = None) -> Any:
-            found = parse_tools(model_output, model=server._model_name, tools=_tools(request))
-            thinking = found["thinking"]
-            text = found["text"] if thinking is None else f"<think>{thinking}</think>{found['text']}"
-            calls = [
-                {"id": call["id"], "name": call["name"], "arguments": json.dumps(call["input"], ensure_ascii=False)}
-                for call in found["calls"]
-            ]
-            return parsers.ExtractedToolCallInformation(bool(calls), calls, text)
+    def __init__(self, tokenizer: Any = None) -> None:
+        self.plain.__init__(self, tokenizer)
+        self._stream: _Deltas | None = None
 
-        def extract_tool_calls_streaming(
-            self,
-            previous_text: str,
-            current_text: str,
-            delta_text: str,
-            previous_token_ids: Sequence[int] | None = None,
-            current_token_ids: Sequence[int] | None = None,
-            delta_token_ids: Sequence[int] | None = None,
-            request: dict[str, Any] | None = None,
-        ) -> dict[str, Any] | None:
-            if self._stream is None:
-                self._stream = _Deltas(ToolParser(model=server._model_name, tools=_tools(request)))
-            return self._stream.delta(self._stream.parser.push(delta_text))
+    def reset(self) -> None:
+        """Before the next answer."""
+        self.plain.reset(self)
+        self._stream = None
 
-        def finalize_streaming(self, current_text: str) -> dict[str, Any] | None:
-            return None if self._stream is None else self._stream.delta(self._stream.parser.finish())
+    def extract_tool_calls(self, model_output: str, request: dict[str, Any] | None = None) -> Any:
+        """Reads a whole answer."""
+        found = parse_tools(model_output, model=self.server._model_name, tools=_tools(request))
+        thinking = found["thinking"]
+        text = found["text"] if thinking is None else f"<think>{thinking}</think>{found['text']}"
+        calls = [
+            {"id": call["id"], "name": call["name"], "arguments": json.dumps(call["input"], ensure_ascii=False)}
+            for call in found["calls"]
+        ]
+        return self.found(bool(calls), calls, text)
 
-    parsers.ToolParserManager.register_module(PARSER, AnyclaudeToolParser)
+    def extract_tool_calls_streaming(
+        self,
+        previous_text: str,
+        current_text: str,
+        delta_text: str,
+        previous_token_ids: Sequence[int] | None = None,
+        current_token_ids: Sequence[int] | None = None,
+        delta_token_ids: Sequence[int] | None = None,
+        request: dict[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
+        """Takes the next piece of an answer."""
+        if self._stream is None:
+            self._stream = _Deltas(ToolParser(model=self.server._model_name, tools=_tools(request)))
+        return self._stream.delta(self._stream.parser.push(delta_text))
+
+    def finalize_streaming(self, current_text: str) -> dict[str, Any] | None:
+        """The answer has ended."""
+        return None if self._stream is None else self._stream.delta(self._stream.parser.finish())
 
 
 class _Deltas:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -12,8 +13,9 @@ import pytest
 
 from support import messages
 from support.claude import Claude
-from support.process import ROOT
-from support.real import RealBackend, speaking_model
+from support.process import CACHE, ROOT, Server, clean_env
+from support.real import MODEL as TINY
+from support.real import README, RealBackend, free_port, speaking_model
 
 sys.path.insert(0, str(ROOT / "tests" / "setup"))
 from tiny_model import TEXT, TOOL_CALL  # noqa: E402
@@ -147,6 +149,28 @@ def test_a_client_that_leaves_ends_the_reading_of_its_prompt(real):
         done = [tuple(map(int, pair)) for pair in re.findall(r"progress: (\d+)/(\d+)", real.log())]
         longest = max(total for _, total in done)
         assert 0 < max(read for read, total in done if total == longest) < longest
+
+
+def test_a_script_of_ones_own(tmp_path):
+    """The README's lines."""
+    [script] = re.findall(r"^```py\n(.*?)^```", README, re.M | re.S)
+    port = free_port()
+    code = script.replace('"MODEL"', repr(str(TINY))).replace("8000", str(port))
+    python = str(CACHE / "venv/vllm-mlx/bin/python")
+    server = Server([python, "-c", code], tmp_path / "server.log", HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    try:
+        server.wait_until(lambda: "startup complete" in server.errors(), 60)
+        call = messages.post(f"http://127.0.0.1:{port}", messages.request(tools=[messages.BASH]), stream=True)
+        assert call.tools == [(CALL["name"], CALL["arguments"])]
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(("venv", "module"), [("mlx", "mlx_lm"), ("vllm-mlx", "vllm_mlx")])
+def test_help_is_the_servers_own(venv, module):
+    command = [str(CACHE / "venv" / venv / "bin/python"), "-m", f"anyclaude.{module}", "serve", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_env())
+    assert done.returncode == 0 and "--prefill-step-size" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,6 +1,7 @@
 """Real backends, each with the tiny model, on a free port."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import httpx
 from .process import CACHE, ROOT, Server, clean_env
 
 MODEL = CACHE / "model" / "tiny"
+README = (ROOT / "README.md").read_text()
 
 
 def mlx_lm(port: int, log: Path, model: Path = MODEL) -> Server:
@@ -51,10 +53,10 @@ def embedded_vllm_mlx(port: int, log: Path, model: Path = MODEL, flags: tuple[st
 
 
 def _embedded(venv: str, module: str, model: Path, port: int, log: Path, *flags: str) -> Server:
-    command = [
-        str(CACHE / "venv" / venv / "bin/python"), "-m", f"anyclaude.{module}", "serve", str(model),
-        "--host", "127.0.0.1", "--port", str(port), "--prefill-step-size", "512", *flags,
-    ]
+    """By the README's own command."""
+    [shown] = re.findall(rf"^python (-m anyclaude\.{module} serve MODEL --port) \d+$", README, re.M)
+    own = shown.replace("MODEL", str(model)).split()
+    command = [str(CACHE / "venv" / venv / "bin/python"), *own, str(port), "--prefill-step-size", "512", *flags]
     hub = tempfile.mkdtemp(prefix="empty-hub-")
     return Server(command, log, HF_HUB_CACHE=hub, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 
