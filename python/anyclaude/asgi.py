@@ -16,17 +16,17 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ._conversation import Conversation, send_reply
+from ._conversation import ASGIApp, Conversation, Message, Receive, Scope, Send, send_reply
 from ._native import COMMIT_AFTER, MAX_BODY_BYTES, PING_INTERVAL, STALL_TIMEOUT, Reply
 from ._options import Options, messages_api
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._conversation import ASGIApp, Headers, Message, Receive, Scope, Send
+    from ._conversation import Headers
     from ._native import Exchange, MessagesApi
 
-__all__ = ["AnthropicMiddleware", "Options"]
+__all__ = ["ASGIApp", "AnthropicMiddleware", "Message", "Options", "Receive", "Scope", "Send"]
 
 MESSAGES = "/v1/messages"
 COUNT_TOKENS = "/v1/messages/count_tokens"

@@ -25,14 +25,13 @@ from typing import TYPE_CHECKING, Any
 
 from ._host import chat_template, check_shape, load, model_config
 from ._native import ToolParser, parse_tools
-from .asgi import AnthropicMiddleware
+from .asgi import AnthropicMiddleware, Scope
 from .errors import ConfigError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._options import Options
-    from ._conversation import Scope
     from .toolcall import ToolEvent
 
 __all__ = ["PARSER", "TESTED", "install", "main"]
