@@ -87,12 +87,17 @@ class AnthropicMiddleware:
         prefix, path = _split_path(scope)
         if path not in (MESSAGES, COUNT_TOKENS):
             return await self.app(scope, receive, send)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError("AnthropicMiddleware needs asyncio: run the server with its worker for that") from None
         if scope["method"] != "POST":
             return await send_reply(send, self.api.method_not_allowed(scope["method"], path), scope["method"])
         body = await self._read(receive)
         if body is None:
             return None
-        headers: Headers = list(scope["headers"])
+        # Pairs may be lists by the ASGI specification.
+        headers: Headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
         begun = await self._begin(scope, prefix, path, headers, body)
         if isinstance(begun, Reply):
             return await send_reply(send, begun)

@@ -202,7 +202,7 @@ def test_a_broken_stream_ends_in_an_error() -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "after the head"])
-def test_a_refused_parameter_is_left_out(waits: bool) -> None:
+def test_a_refused_parameter_is_left_out(waits: bool, caplog: pytest.LogCaptureFixture) -> None:
     async def chat(tries: int, _receive: Any, send: Any) -> None:
         if tries == 1:
             if waits:
@@ -219,6 +219,7 @@ def test_a_refused_parameter_is_left_out(waits: bool) -> None:
         await host.run()
         assert host.text() == "Hello" and host.kinds().count("message_start") == 1
         assert [("stream_options" in body) for body in server.bodies] == [True, False]
+        assert "refuses stream_options" in caplog.text
         await Host(middleware).run()
         assert "stream_options" not in server.bodies[2]
 
@@ -494,6 +495,34 @@ def test_the_golden_streams(case: Case) -> None:
     host = asyncio.run(Host(middleware, {**REQUEST, "model": "claude-test"}).run())
     estimate = re.compile(rb'"input_tokens":\d+')
     assert estimate.sub(b"", host.body) == estimate.sub(b"", case.bytes_of("events"))
+
+
+def test_the_models_own_words_go_back_as_it_wrote_them() -> None:
+    """The answer is remembered under the conversation that Claude Code names in its headers."""
+    tools = [{"name": "Bash", "input_schema": {"type": "object", "properties": {"command": {"type": "string"}}}}]
+    written = '{ "command" :  "ls" }'
+    call = {**CALL, "function": {"name": "Bash", "arguments": written}}
+    server = Server(streams(chunk(tool_calls=[call]), CALLED))
+    middleware = AnthropicMiddleware(server)
+    headers = [[b"X-Claude-Code-Session-Id", b"one"]]
+
+    async def run() -> None:
+        host = await Host(middleware, {**REQUEST, "tools": tools}, headers=headers).run()
+        [block] = [event["content_block"] for event in host.events if event["type"] == "content_block_start"]
+        said = {"role": "assistant", "content": [{**block, "input": {"command": "ls"}}]}
+        result = {"type": "tool_result", "tool_use_id": block["id"], "content": "here"}
+        turns = [*REQUEST["messages"], said, {"role": "user", "content": [result]}]
+        await Host(middleware, {**REQUEST, "tools": tools, "messages": turns}, headers=headers).run()
+
+    asyncio.run(run())
+    [again] = [message for message in server.bodies[1]["messages"] if message["role"] == "assistant"]
+    assert again["tool_calls"][0]["function"]["arguments"] == written
+
+
+def test_another_kind_of_loop() -> None:
+    host = Host(AnthropicMiddleware(Server(HELLO)))
+    with pytest.raises(RuntimeError, match="needs asyncio"):
+        host.app(host.scope, host.receive, host.send).send(None)  # type: ignore[attr-defined]
 
 
 def test_settings_that_make_no_sense() -> None:

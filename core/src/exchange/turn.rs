@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::api::{MessagesApi, Received};
-use super::lessons::{Lesson, learn_late};
+use super::lessons::learn_late;
 use super::refusal::{ReadAs, Refusal, Tries, Verdict};
 use crate::session::{Timestamp, TurnRecord};
 use crate::stream::{Progress, StreamConverter};
@@ -25,6 +25,8 @@ pub struct Exchange {
     converter: StreamConverter,
     /// The end has been told to the translator.
     is_recorded: bool,
+    /// What should be in the log.
+    notices: Vec<String>,
 }
 
 impl Exchange {
@@ -40,6 +42,7 @@ impl Exchange {
             tries: Tries::default(),
             converter,
             is_recorded: false,
+            notices: Vec::new(),
         }
     }
 
@@ -68,19 +71,20 @@ impl Exchange {
         ReadAs::by_head(&self.context, status, content_type)
     }
 
-    /// The server has refused: what was learned, for the log. After that [`Exchange::body`] is to be sent once more.
+    /// The server has refused, and something was learned from it: [`Exchange::body`] is to be sent once more.
     ///
     /// # Errors
     /// What the client is told, where nothing here can cure it.
-    pub fn refused(&mut self, refusal: &Refusal) -> Result<Option<Lesson>, ApiError> {
+    pub fn refused(&mut self, refusal: &Refusal) -> Result<(), ApiError> {
         let (verdict, lesson) = self.tries.refused(&self.api.translator, &self.api.models, &self.context, refusal);
+        self.notices.extend(lesson.map(|lesson| lesson.notice));
         if let Verdict::Refused(error) = verdict {
             return Err(error);
         }
         let again = self.api.translate(&self.received, &self.asked, self.tries.max_tokens(), true)?;
         self.converter.accepted(&again.context);
         (self.body, self.notes, self.context) = (again.body, again.notes, again.context);
-        Ok(lesson)
+        Ok(())
     }
 
     /// Takes the whole answer, for a client that wants it whole.
@@ -130,25 +134,26 @@ impl Exchange {
         self.converter.progress()
     }
 
-    /// Call when the stream has ended: learns from it, so that the next request fits the server's cache. Gives what
+    /// Call when all is over: learns from a stream's end, so that the next request fits the server's cache. Gives what
     /// should be in the log. A second call gives nothing.
     pub fn end(&mut self, now: Timestamp) -> Vec<String> {
-        if self.is_recorded || self.progress() != Progress::Ended {
-            return Vec::new();
+        if !self.is_recorded && self.progress() == Progress::Ended {
+            if let Some(error) = self.converter.failure() {
+                self.is_recorded = true;
+                let lesson = learn_late(&self.api.translator, &self.api.models, &self.context, error);
+                self.notices.extend(lesson.map(|lesson| lesson.notice));
+            } else {
+                let turn = self.converter.record();
+                self.record(&turn, now);
+            }
         }
-        if let Some(error) = self.converter.failure() {
-            self.is_recorded = true;
-            let lesson = learn_late(&self.api.translator, &self.api.models, &self.context, error);
-            return lesson.into_iter().map(|lesson| lesson.notice).collect();
-        }
-        let turn = self.converter.record();
-        self.record(&turn, now)
+        std::mem::take(&mut self.notices)
     }
 
-    fn record(&mut self, turn: &TurnRecord, now: Timestamp) -> Vec<String> {
+    fn record(&mut self, turn: &TurnRecord, now: Timestamp) {
         self.is_recorded = true;
         self.api.translator.record(&self.context, turn, now);
-        self.problems(turn)
+        self.notices.extend(self.problems(turn));
     }
 
     #[cfg(feature = "schemas")]
