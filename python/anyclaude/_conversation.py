@@ -80,9 +80,12 @@ class Conversation:
         finally:
             for helper in helpers:
                 helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
+            ends = await asyncio.gather(*helpers, return_exceptions=True)
             for line in self._exchange.end():
                 logger.warning("%s", line)
+        for error in ends:
+            if isinstance(error, Exception) and not isinstance(error, OSError):
+                raise error
 
     async def _try(self, helpers: set[asyncio.Future[None]]) -> bool:
         """Calls the app once; true if it is to be called again."""
@@ -205,7 +208,11 @@ class Conversation:
             # The clock may have sent the stream's head while this waited.
             if not self._has_head:
                 self._has_head = self._is_over = True
-                return await send_reply(self._client_send, reply)
+                try:
+                    return await send_reply(self._client_send, reply)
+                except OSError as error:
+                    self._leave()
+                    raise ClientGone("the client has gone") from error
         return await self._write(self._exchange.fail_with(reply))
 
     async def _write(self, data: bytes) -> None:
