@@ -15,7 +15,7 @@ VENV := .cache/venv
 RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 PYTEST = $(VENV)/tests/bin/python -m pytest
 
-.PHONY: help test $(STAGES) system setup-tests ffi install uninstall prefix bench-ffi wheel wheel-installed soak bench bench-python clean
+.PHONY: help test $(STAGES) system setup-tests ffi install uninstall prefix bench-ffi wheel wheel-installed soak bench bench-python embedded bench-embedded clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,7 @@ wheel: setup-tests ## build the wheel into .cache/wheel
 	$(VENV)/tests/bin/maturin sdist --manifest-path python/Cargo.toml --out .cache/sdist
 	CARGO_TARGET_DIR=$(CURDIR)/target $(VENV)/tests/bin/pip wheel --quiet --disable-pip-version-check --no-deps \
 		--wheel-dir .cache/wheel .cache/sdist/*.tar.gz
+	tests/setup/embedded.sh stamp
 
 ffi: ## the C library
 	cargo build --release -p anyclaude-ffi
@@ -109,7 +110,12 @@ python: wheel-installed ## install the wheel in a fresh environment, run tests/p
 	$(VENV)/wheel/bin/python -m pytest tests/py
 	ANYCLAUDE_PROGRAM=$(CURDIR)/$(VENV)/wheel/bin/anyclaude cargo test -p anyclaude --test cli
 
-e2e: setup cli ## real clients and real backends through the proxy
+# The real servers with anyclaude in their Python; alone they are as they were.
+embedded: setup
+	@tests/setup/embedded.sh current || $(MAKE) wheel
+	@tests/setup/embedded.sh install mlx vllm-mlx
+
+e2e: setup cli embedded ## real clients and real backends through the proxy, and with anyclaude in them
 	tests/e2e/isolate.py $(PYTEST) tests/e2e -m "not soak" $(ARGS)
 
 soak: setup-tests cli wheel-installed ## a long run under load (SOAK_SECONDS, default 600), and many conversions in Python
@@ -124,6 +130,9 @@ bench-python: wheel-installed ## what crossing into Python costs: sizes, import,
 
 bench-ffi: prefix ## calls a second across the C border, and the sizes of the libraries
 	tests/bench/ffi.sh
+
+bench-embedded: wheel-installed ## what the Messages API costs inside a server, and as a proxy before it
+	$(VENV)/wheel/bin/python tests/bench/embedded.py
 
 clean: ## remove what was built and installed
 	rm -rf .cache target core/fuzz/target

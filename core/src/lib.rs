@@ -52,6 +52,7 @@ mod door;
 mod encode;
 mod error;
 mod event;
+pub mod exchange;
 mod ids;
 pub mod launch;
 #[cfg(feature = "pdf")]

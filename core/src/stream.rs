@@ -95,8 +95,7 @@ impl StreamConverter {
 
     /// The backend has accepted this request, perhaps another than the one that the converter was made for; nothing
     /// of its answer was taken yet.
-    #[cfg(feature = "proxy")]
-    pub(crate) fn accepted(&mut self, context: &RequestContext) {
+    pub fn accepted(&mut self, context: &RequestContext) {
         let phase = std::mem::replace(&mut self.phase, Phase::Fresh);
         *self = StreamConverter { phase, ..StreamConverter::new(context.clone()) };
     }

@@ -166,12 +166,18 @@ fn a_choice_that_cannot_be() {
 }
 
 #[test]
+fn tools_of_chat_completions() {
+    let tools = read_tools(br#"[{"type":"function","function":{"name":"b","parameters":{"type":"object"}}}]"#).unwrap();
+    assert_eq!(tools, [serde_json::json!({"name": "b", "input_schema": {"type": "object"}})]);
+}
+
+#[test]
 fn tools_that_are_none() {
     assert_eq!(read_tools(br#"[{"name": "find_ferry"}]"#).unwrap().len(), 1);
     for (tools, place) in [
         ("{}", "tools: "),
         ("[{}", "tools: "),
-        (r#"[{"name": "a"}, {"type": "function", "function": {"name": "b"}}]"#, "tools[1]: "),
+        (r#"[{"name": "a"}, {"toolSpec": {"name": "b"}}]"#, "tools[1]: "),
         ("[7]", "tools[0]: "),
     ] {
         let error = read_tools(tools.as_bytes()).unwrap_err();

@@ -3,7 +3,8 @@
 ``Translator`` turns requests into those of a chat-completions server and whole answers back,
 ``StreamConverter`` turns answers while they stream. Both are plain functions of bytes: no socket is
 opened and no thread started. ``ToolParser`` and ``parse_tools`` find the tool calls that models write as
-text. ``start_proxy`` puts all of it behind a port.
+text. ``start_proxy`` puts all of it behind a port; ``anyclaude.asgi``, ``anyclaude.vllm_mlx`` and ``anyclaude.mlx_lm``
+put it into a server, on top of ``MessagesApi``.
 
     >>> import anyclaude
     >>> translator = anyclaude.Translator("mlx-lm")
@@ -19,6 +20,9 @@ text. ``start_proxy`` puts all of it behind a port.
 """
 
 from ._native import (
+    Exchange,
+    MessagesApi,
+    Reply,
     RequestContext,
     StreamConverter,
     ToolParser,
@@ -45,12 +49,15 @@ __all__ = [
     "AnyClaudeError",
     "BackendError",
     "ConfigError",
+    "Exchange",
     "ForkError",
     "InternalError",
+    "MessagesApi",
     "ParsedAnswer",
     "Proxy",
     "ProxyError",
     "ProxyEvent",
+    "Reply",
     "RequestContext",
     "Settings",
     "StoppedError",

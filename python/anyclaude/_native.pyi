@@ -1,12 +1,21 @@
 """The compiled half of anyclaude. Import its names from ``anyclaude``."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 from .proxy import ProxyEvent
 from .toolcall import ParsedAnswer, ToolEvent
 
 __all__ = [
+    "COMMIT_AFTER",
+    "Exchange",
+    "MAX_ANSWER_BYTES",
+    "MAX_BODY_BYTES",
+    "MAX_ERROR_BYTES",
+    "MessagesApi",
+    "PING_INTERVAL",
+    "Reply",
+    "STALL_TIMEOUT",
     "Proxy",
     "RequestContext",
     "StreamConverter",
@@ -23,6 +32,19 @@ __all__ = [
 ]
 
 __version__: Final[str]
+
+COMMIT_AFTER: Final[float]
+"""How long a stream may wait for the server before its head is sent, in seconds."""
+PING_INTERVAL: Final[float]
+"""How often a silent stream gets a ping, in seconds."""
+STALL_TIMEOUT: Final[float]
+"""How long the server may be silent in the middle of an answer, in seconds."""
+MAX_BODY_BYTES: Final[int]
+"""The largest request body that is taken, compressed or not."""
+MAX_ANSWER_BYTES: Final[int]
+"""The largest whole answer that is read."""
+MAX_ERROR_BYTES: Final[int]
+"""The most bytes read of an error answer."""
 
 # JSON as bytes or text, which is read once, or as what ``json.loads`` gives, which is written first.
 _Json: TypeAlias = bytes | str | dict[str, Any]
@@ -186,6 +208,141 @@ class StreamConverter:
     @property
     def ended(self) -> bool:
         """Whether the last event has been given; the rest of the server's stream is of no interest."""
+
+@final
+class MessagesApi:
+    """The Messages API of one server, for doors that are in the server's own process.
+
+    Such a door carries bytes and keeps time; what it does with a refusal, what it learns from it and what the client
+    is told is decided here. Any number of threads may use one at the same time.
+    """
+
+    def __new__(cls, settings: _Json | None = None) -> MessagesApi:
+        """Makes the API by settings: ``backend`` (the kind of server, by default ``openai``), ``model``,
+        ``max_output_tokens``, ``context_window``, ``backend_api``, ``tools``, ``tool_format``,
+        ``prompt_opens_thinking``, ``backend_stream``, ``images`` and ``pin_lines``, as for ``Translator``.
+
+        Raises ``ConfigError`` that names the setting.
+        """
+
+    def exchange(
+        self, headers: Sequence[tuple[bytes, bytes]], body: bytes, seed: int | None = None
+    ) -> Exchange | Reply:
+        """Begins a ``POST /v1/messages``; gives the answer instead for a request that makes no sense.
+
+        ``headers`` are the client's, as its server has them. The body may be compressed.
+        """
+
+    def count_tokens(self, headers: Sequence[tuple[bytes, bytes]], body: bytes, seed: int | None = None) -> Reply:
+        """Answers a ``POST /v1/messages/count_tokens``: an estimate, without any inference."""
+
+    def error(self, status: int, message: str, seed: int | None = None) -> Reply:
+        """An error in the API's shape, where there is no exchange."""
+
+    def method_not_allowed(self, method: str, path: str, seed: int | None = None) -> Reply:
+        """The answer to another method than POST."""
+
+    def wants_models(self, exchange: Exchange) -> bool:
+        """Whether the server's list of models would tell which one a request is for, and is not at hand.
+
+        Then call ``told_list`` and begin the exchange again.
+        """
+
+    def told_list(self, answer: bytes | None) -> None:
+        """Takes what the server's ``GET /v1/models`` answered; ``None`` if it did not."""
+
+    def told_model(
+        self, id: str, config: bytes | None = None, template: str | None = None, leaves_thinking: bool = False
+    ) -> None:
+        """Takes what a host knows of its only model: its name, ``config.json`` and chat template, and whether the
+        server leaves thinking in the text of answers."""
+
+@final
+class Exchange:
+    """A request for a message and its answer. Calls give bytes for the client, which may be none."""
+
+    @property
+    def body(self) -> bytes:
+        """The JSON body for the server's ``POST /v1/chat/completions``."""
+
+    @property
+    def context(self) -> RequestContext:
+        """What the way back knows of the request."""
+
+    @property
+    def stream(self) -> bool:
+        """Whether the client wants an event stream."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What was dropped, renamed or clamped, one sentence each."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event has been given."""
+
+    @property
+    def answering(self) -> bool:
+        """Whether the model has said something."""
+
+    def read_as(self, status: int, content_type: str) -> Literal["events", "whole", "refusal"]:
+        """How the body of the server's answer is to be read: as it comes by ``push``, or collected and given to
+        ``message`` (``push_whole`` for a stream) or ``refused``."""
+
+    def refused(
+        self, status: int, body: bytes, content_type: str | None = None, retry_after: str | None = None
+    ) -> Reply | None:
+        """The server has refused: the answer for the client, or ``None`` when ``body`` is to be sent once more."""
+
+    def message(self, answer: bytes) -> Reply:
+        """Takes the whole answer, for a client that wants it whole."""
+
+    def error(self, status: int, message: str) -> Reply:
+        """An error, for a client that has got nothing yet, or for ``fail_with``."""
+
+    def head(self) -> Reply:
+        """Status and headers of the stream."""
+
+    def start(self) -> bytes:
+        """Begins the stream, before the server has said anything."""
+
+    def push(self, data: bytes) -> bytes:
+        """Takes the next bytes of the server's stream, cut anywhere."""
+
+    def push_whole(self, answer: bytes) -> bytes:
+        """Takes a whole answer, for a client that wants a stream."""
+
+    def tick(self) -> bytes:
+        """Call when nothing has been sent for a ping interval."""
+
+    def fail(self, message: str, status: int = 502) -> bytes:
+        """The server's stream has broken."""
+
+    def fail_with(self, reply: Reply) -> bytes:
+        """Gives the error of a reply in the stream, to a client that has its head already."""
+
+    def finish(self) -> bytes:
+        """The server's stream has ended."""
+
+    def end(self) -> list[str]:
+        """Call when all is over: remembers the answer, so that the next request fits the server's cache. Gives lines
+        for the log. A second call gives nothing."""
+
+@final
+class Reply:
+    """An answer for the client, or the head of one."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers, in lower case, without the length of the body."""
+
+    @property
+    def body(self) -> bytes:
+        """The body; empty for the head of a stream."""
 
 @final
 class ToolParser:

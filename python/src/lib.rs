@@ -8,8 +8,10 @@
 compile_error!("the Python module needs panic = \"unwind\": a panic must become an exception");
 
 mod cli;
+mod clock;
 mod context;
 mod errors;
+mod exchange;
 mod interpreter;
 mod json;
 mod proxy;
@@ -27,6 +29,8 @@ mod _native {
     #[pymodule_export]
     use crate::errors::_panic;
     #[pymodule_export]
+    use crate::exchange::{Exchange, MessagesApi, Reply};
+    #[pymodule_export]
     use crate::interpreter::_detach_from;
     #[pymodule_export]
     use crate::proxy::{Proxy, start_proxy};
@@ -37,6 +41,18 @@ mod _native {
     #[pymodule_export]
     use crate::translate::{Translated, Translator};
 
+    #[pymodule_export]
+    const COMMIT_AFTER: f64 = crate::exchange::COMMIT_AFTER;
+    #[pymodule_export]
+    const PING_INTERVAL: f64 = crate::exchange::PING_INTERVAL;
+    #[pymodule_export]
+    const STALL_TIMEOUT: f64 = crate::exchange::STALL_TIMEOUT;
+    #[pymodule_export]
+    const MAX_BODY_BYTES: usize = crate::exchange::MAX_BODY_BYTES;
+    #[pymodule_export]
+    const MAX_ANSWER_BYTES: usize = crate::exchange::MAX_ANSWER_BYTES;
+    #[pymodule_export]
+    const MAX_ERROR_BYTES: usize = crate::exchange::MAX_ERROR_BYTES;
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "as Python writes it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");

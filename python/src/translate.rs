@@ -1,16 +1,14 @@
 //! The translator.
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyclaude_core::backend::Model;
 use anyclaude_core::prefix::PrefixReport;
-use anyclaude_core::{
-    Dialect, Hints, Options, RequestMeta, SessionKey, Timestamp, ToolSupply, Translator as Core, backend,
-};
+use anyclaude_core::{Dialect, Hints, Options, RequestMeta, SessionKey, ToolSupply, Translator as Core, backend};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMapping};
 
+use crate::clock::now;
 use crate::context::RequestContext;
 use crate::errors::guarded;
 use crate::json::{Json, loads};
@@ -180,10 +178,4 @@ impl Translated {
 /// What the core tells, as dicts and lists.
 fn to_python<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
     loads(py, &PyBytes::new(py, json.as_bytes()))
-}
-
-/// The core reads no clock; a door does.
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
 }

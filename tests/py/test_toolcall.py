@@ -106,8 +106,16 @@ def test_tools_in_their_forms() -> None:
     assert anyclaude.parse_tools(CALL)["text"] == CALL  # without tools there are no calls
 
 
+def test_tools_of_chat_completions() -> None:
+    schema = {"type": "object", "properties": {"cars": {"type": "integer"}}}
+    tools = [{"type": "function", "function": {"name": "find_ferry", "parameters": schema}}]
+    text = '<tool_call>{"name": "find_ferry", "arguments": {"cars": "2"}}</tool_call>'
+    [call] = anyclaude.parse_tools(text, tools=tools)["calls"]
+    assert call["input"] == {"cars": 2}, "by its schema"
+
+
 def test_tools_that_are_none() -> None:
-    of_another_api = [{"type": "function", "function": {"name": "find_ferry"}}]
+    of_another_api = [{"toolSpec": {"name": "find_ferry"}}]
     with pytest.raises(anyclaude.TranslateError, match=r"tools\[0\]"):
         anyclaude.ToolParser(tools=of_another_api)
     with pytest.raises(anyclaude.TranslateError, match="tools: "):

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 from typing_extensions import assert_type
 
 import anyclaude
+import anyclaude.mlx_lm
+import anyclaude.vllm_mlx
+from anyclaude.asgi import AnthropicMiddleware, Receive, Scope, Send
 from anyclaude.proxy import DoneEvent
 
 
@@ -38,6 +41,21 @@ async def aproxy() -> None:
     async with await anyclaude.astart_proxy(backend="demo") as proxy:
         assert_type(await proxy.anext_event(), anyclaude.ProxyEvent | None)
         assert_type(proxy.aevents(), AsyncIterator[anyclaude.ProxyEvent])
+
+
+def embedded() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    AnthropicMiddleware(app, "vllm-mlx", commit_after=0.5, tools="text")
+    AnthropicMiddleware(app, tools="sometimes")  # pyright: ignore[reportArgumentType]
+    anyclaude.mlx_lm.install(stall_timeout=None, pin_lines=["Date"])
+    anyclaude.vllm_mlx.install(modle="x")  # pyright: ignore[reportCallIssue]
+    begun = anyclaude.MessagesApi({"backend": "mlx-lm"}).exchange([], b"{}")
+    if isinstance(begun, anyclaude.Exchange):
+        assert_type(begun.push(b""), bytes)
+    else:
+        assert_type(begun.headers, list[tuple[bytes, bytes]])
 
 
 def errors() -> None:

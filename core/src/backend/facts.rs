@@ -210,6 +210,12 @@ pub fn model_config(json: &[u8]) -> Option<u64> {
         .find_map(|key| config.get(key).and_then(count).or_else(|| inner?.get(key).and_then(count)))
 }
 
+/// Whether prompts by this template end in the marker that opens thinking, as known of a server that leaves thinking
+/// in the text.
+pub fn template_opens_thinking(template: &str) -> Option<bool> {
+    (template.len() <= MAX_TEMPLATE).then(|| opens_thinking(template))
+}
+
 /// What a model's own chat template shows, for servers that tell nothing of it.
 pub fn model_template(template: &str, model: &mut Model) {
     if template.len() <= MAX_TEMPLATE {

@@ -21,7 +21,7 @@ macro_rules! backends {
 backends! { lmstudio, vllm_mlx, mlx_lm, ollama, llama_cpp, vllm, openai, anthropic, demo }
 
 pub(crate) use facts::find;
-pub use facts::{Asks, FactSource, Facts, Model, model_config, model_template};
+pub use facts::{Asks, FactSource, Facts, Model, model_config, model_template, template_opens_thinking};
 pub use quirks::{EmptyContent, MaxTokensKey, Quirks, ReasoningParameter, ThinkingHistory, ToolChoiceForm};
 pub use signs::{Look, Sighting, Sign};
 

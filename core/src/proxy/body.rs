@@ -1,6 +1,5 @@
 //! Request bodies: limits of size and time, and the encodings that clients use.
 
-use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use hyper::HeaderMap;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::CONTENT_ENCODING;
 
-use crate::wire::{ApiError, ErrorType};
+use crate::wire::{ApiError, ErrorType, encoding};
 
 /// Reads a body whole, decoded.
 ///
@@ -25,7 +24,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming, limit: usize, time
 /// 413 over the limit, 408 over the time.
 pub(super) async fn read_raw(body: Incoming, limit: usize, time: Duration) -> Result<Bytes, ApiError> {
     if body.size_hint().lower() > limit as u64 {
-        return Err(too_large(limit));
+        return Err(encoding::too_large(limit));
     }
     tokio::time::timeout(time, collect(body, limit)).await.map_err(|_| {
         ApiError::new(408, ErrorType::Timeout, format!("the request body did not arrive within {} s", time.as_secs()))
@@ -39,7 +38,7 @@ pub(super) async fn read_raw(body: Incoming, limit: usize, time: Duration) -> Re
 pub(super) fn decode(headers: &HeaderMap, bytes: Bytes, limit: usize) -> Result<Bytes, ApiError> {
     match headers.get(CONTENT_ENCODING) {
         None => Ok(bytes),
-        Some(encoding) => decode_as(encoding.to_str().unwrap_or("").trim(), bytes, limit),
+        Some(encoding) => Ok(encoding::decode(Some(encoding.to_str().unwrap_or("")), &bytes, limit)?.into()),
     }
 }
 
@@ -51,36 +50,9 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, ApiError> {
         let frame = frame.map_err(|error| ApiError::invalid_request(format!("the request body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         if all.len() + data.len() > limit {
-            return Err(too_large(limit));
+            return Err(encoding::too_large(limit));
         }
         all.extend_from_slice(&data);
     }
     Ok(all.into())
-}
-
-fn too_large(limit: usize) -> ApiError {
-    let message = format!("the request body is larger than {limit} bytes, the limit of this proxy (max_body_bytes)");
-    ApiError::new(413, ErrorType::RequestTooLarge, message)
-}
-
-fn decode_as(encoding: &str, bytes: Bytes, limit: usize) -> Result<Bytes, ApiError> {
-    let broken = |error: &dyn std::fmt::Display| {
-        ApiError::invalid_request(format!("content-encoding: the body is not sound {encoding}: {error}"))
-    };
-    let source: &[u8] = &bytes;
-    let reader: Box<dyn Read> = match encoding.to_ascii_lowercase().as_str() {
-        "" | "identity" => return Ok(bytes),
-        "gzip" | "x-gzip" => Box::new(flate2::read::MultiGzDecoder::new(source)),
-        "deflate" => Box::new(flate2::read::ZlibDecoder::new(source)),
-        "br" => Box::new(brotli_decompressor::Decompressor::new(source, 4096)),
-        "zstd" => Box::new(ruzstd::decoding::StreamingDecoder::new(source).map_err(|error| broken(&error))?),
-        other => {
-            let message = format!("content-encoding: {other:?} is not known; use gzip, br, zstd, deflate or none");
-            return Err(ApiError::invalid_request(message));
-        }
-    };
-    let mut out = Vec::new();
-    // One byte more than allowed tells a body that is too large from one that just fits.
-    reader.take(limit as u64 + 1).read_to_end(&mut out).map_err(|error| broken(&error))?;
-    if out.len() > limit { Err(too_large(limit)) } else { Ok(out.into()) }
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use tracing::Instrument;
@@ -13,10 +13,9 @@ use super::active::Active;
 use super::reply::{REQUEST_ID, ReplyBody};
 use super::{Proxy, control, cors, guard, models, passthrough, pipeline, reply};
 use crate::backend::Role;
+use crate::exchange::{Reply, method_not_allowed};
 use crate::ids::Seed;
 use crate::wire::{ApiError, ErrorType};
-
-const TOKEN_COUNT: HeaderName = HeaderName::from_static("x-anyclaude-token-count");
 
 /// Answers a request. Every answer has a `request-id`, every error is an Anthropic envelope; only what is
 /// no HTTP at all is refused before this.
@@ -115,8 +114,7 @@ fn allow(parts: &Parts, methods: &[Method]) -> Result<(), ApiError> {
         return Ok(());
     }
     let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    let message = format!("{} {}: use {}", parts.method, parts.uri.path(), names.join(" or "));
-    Err(ApiError::new(405, ErrorType::InvalidRequest, message))
+    Err(method_not_allowed(parts.method.as_str(), parts.uri.path(), &names))
 }
 
 async fn count_tokens(
@@ -127,9 +125,7 @@ async fn count_tokens(
     seed: Seed,
 ) -> Result<Response<ReplyBody>, ApiError> {
     let tokens = pipeline::count_tokens(proxy, active, parts, body, seed).await?;
-    let mut response = reply::json(StatusCode::OK, format!("{{\"input_tokens\":{tokens}}}"));
-    response.headers_mut().insert(TOKEN_COUNT, HeaderValue::from_static("estimated"));
-    Ok(response)
+    Ok(reply::respond(Reply::token_count(tokens)))
 }
 
 async fn ready(active: &Active) -> Result<Response<ReplyBody>, ApiError> {

@@ -6,55 +6,37 @@ use std::time::{Duration, Instant};
 
 use super::upstream::Upstream;
 use crate::backend::{BackendSpec, Facts, Model, model_config, model_template};
+use crate::exchange::{ModelTable, is_stale};
 use crate::wire::ApiError;
 use crate::wire::json::Object;
-
-/// How long what the server told is believed.
-const FRESH: Duration = Duration::from_secs(30);
-
-/// How long to wait before a server that told nothing is asked again.
-const RETRY: Duration = Duration::from_secs(3);
 
 /// How long each question may take: they are asked on the way of a request.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What is known of the backend's models: what it told, and what its refusals taught.
+/// What is known of the backend's models, and when it was asked.
 #[derive(Debug)]
 pub(super) struct Catalog {
     spec: BackendSpec,
     configured: Option<String>,
-    known: Mutex<Known>,
+    table: ModelTable,
+    asked: Mutex<Asked>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    asked: Option<Instant>,
+struct Asked {
+    at: Option<Instant>,
     answered: bool,
     reachable: bool,
-    /// What the server told.
-    told: Vec<Model>,
-    /// The same with what refusals taught.
-    models: Arc<[Model]>,
-    /// What refusals taught, which holds against what the server tells, as long as it tells the same.
-    taught: Vec<Lesson>,
-}
-
-/// What a refusal taught of a model.
-#[derive(Debug)]
-struct Lesson {
-    model: Model,
-    /// What the server told of its window meanwhile: when that changes, it was started anew.
-    told: Option<u64>,
 }
 
 impl Catalog {
     pub(super) fn new(configured: Option<String>, spec: &BackendSpec) -> Self {
-        Catalog { configured, spec: *spec, known: Mutex::default() }
+        Catalog { configured, spec: *spec, table: ModelTable::default(), asked: Mutex::default() }
     }
 
     /// What is known now, without asking.
     pub(super) fn models(&self) -> Arc<[Model]> {
-        Arc::clone(&self.lock().models)
+        self.table.models()
     }
 
     /// Whether the server is of a kind that tells of its models: worth asking before that is needed.
@@ -64,14 +46,14 @@ impl Catalog {
 
     /// Whether the server gave its list when it was asked last; `None` when it has not been asked.
     pub(super) fn is_reachable(&self) -> Option<bool> {
-        let known = self.lock();
-        known.asked.map(|_| known.reachable)
+        let asked = self.lock();
+        asked.at.map(|_| asked.reachable)
     }
 
     /// Whether what is known is old enough to be asked for again.
     pub(super) fn is_stale(&self) -> bool {
-        let known = self.lock();
-        known.asked.is_none_or(|at| at.elapsed() >= if known.answered { FRESH } else { RETRY })
+        let asked = self.lock();
+        is_stale(asked.at.map(|at| at.elapsed()), asked.answered)
     }
 
     /// What is known, asked for again when it is old.
@@ -80,9 +62,8 @@ impl Catalog {
     /// The server gave no list, now or just before.
     pub(super) async fn list(&self, upstream: &Upstream) -> Result<Arc<[Model]>, ApiError> {
         if !self.is_stale() {
-            let known = self.lock();
             let nothing = || ApiError::api(502, "the backend gave no list of models just now");
-            return if known.answered { Ok(Arc::clone(&known.models)) } else { Err(nothing()) };
+            return if self.lock().answered { Ok(self.models()) } else { Err(nothing()) };
         }
         self.ask(upstream).await
     }
@@ -101,20 +82,18 @@ impl Catalog {
             Ok(facts) => Ok(with_files(facts.models).await),
             Err(error) => Err(error),
         };
-        let mut known = self.lock();
-        known.asked = Some(Instant::now());
-        known.reachable = told.is_ok();
+        let mut asked = self.lock();
+        asked.at = Some(Instant::now());
+        asked.reachable = told.is_ok();
         match told {
             Ok(models) => {
-                known.answered = true;
-                known.taught.retain(|lesson| window_of(&models, &lesson.model.id) == lesson.told);
-                known.told = models;
-                known.apply();
+                asked.answered = true;
+                self.table.tell(models);
             }
-            Err(error) if !known.answered => return Err(error),
+            Err(error) if !asked.answered => return Err(error),
             Err(_) => {}
         }
-        Ok(Arc::clone(&known.models))
+        Ok(self.models())
     }
 
     /// Asks whether the server is there now, whatever is known.
@@ -138,69 +117,21 @@ impl Catalog {
         models
     }
 
-    /// Remembers what a refusal taught of a model; true if it was not known.
-    pub(super) fn learn(&self, model: &str, change: impl Fn(&mut Model)) -> bool {
-        let mut known = self.lock();
-        // A name that the list does not have stands for one that it has: keep it under that.
-        let name = crate::backend::find(&known.told, model).map_or(model, |model| &model.id).to_owned();
-        let at = known.taught.iter().position(|lesson| lesson.model.id == name);
-        let mut lesson = match at {
-            Some(at) => known.taught.remove(at),
-            None => Lesson { told: window_of(&known.told, &name), model: Model::named(name.as_str()) },
-        };
-        let before = lesson.model.clone();
-        change(&mut lesson.model);
-        let is_new = lesson.model != before;
-        known.taught.push(lesson);
-        if known.taught.len() > MAX_TAUGHT {
-            known.taught.remove(0);
-        }
-        known.apply();
-        is_new
+    /// The same, for what learns from refusals.
+    pub(super) fn table(&self) -> &ModelTable {
+        &self.table
     }
 
     /// Forgets what refusals taught: the server was away, and may be another when it is back.
     pub(super) fn forget(&self) {
-        let mut known = self.lock();
-        if !known.taught.is_empty() {
-            known.taught.clear();
-            known.apply();
-            known.asked = None;
+        if self.table.forget() {
+            self.lock().at = None;
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The most models of which something was learned by refusal: names come from clients.
-const MAX_TAUGHT: usize = 64;
-
-impl Known {
-    /// What refusals taught, over what the server told.
-    fn apply(&mut self) {
-        let mut models = self.told.clone();
-        for Lesson { model: lesson, .. } in &self.taught {
-            // What was learned before the list was there stands under the name that was sent.
-            let name = crate::backend::find(&models, &lesson.id).map_or(&lesson.id, |model| &model.id).clone();
-            if !models.iter().any(|model| model.id == name) {
-                models.push(Model::named(name.as_str()));
-            }
-            for model in models.iter_mut().filter(|model| model.id == name) {
-                model.tools = lesson.tools.or(model.tools);
-                model.images = lesson.images.or(model.images);
-                model.window = lesson.window.or(model.window);
-                model.answer_limit = lesson.answer_limit.or(model.answer_limit);
-            }
-        }
-        self.models = models.into();
-    }
-}
-
-/// The window that is told of the model that a name stands for.
-fn window_of(models: &[Model], name: &str) -> Option<u64> {
-    crate::backend::find(models, name)?.window
 }
 
 /// Models that are named by a folder of this machine tell their window, and their template, in files.

@@ -16,23 +16,15 @@ use super::reply::{self, ReplyBody};
 use super::stream_body::{Source, StreamBody};
 use super::tally::{Stage, Tally, now};
 use super::trace::Trace;
-use super::upstream::{MAX_ANSWER_BYTES, Patience, UpstreamBody};
+use super::upstream::{Patience, UpstreamBody};
 use super::{Proxy, body};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::{self, Lesson, MAX_ANSWER_BYTES, MAX_ERROR_BYTES, ReadAs, Refusal, Tries, Verdict};
 use crate::ids::Seed;
 use crate::session::SessionKey;
 use crate::stream::StreamConverter;
-use crate::translate::{
-    BackendFailure, DocumentText, Hints, RefusedParameter, RequestContext, RequestMeta, Translated, classify,
-    refused_parameter,
-};
+use crate::translate::{DocumentText, Hints, RefusedParameter, RequestContext, RequestMeta, Translated};
 use crate::wire::ApiError;
-
-/// How often one request is sent: each further try follows something that the server's refusal taught.
-const MAX_TRIES: usize = 4;
-
-/// The most bytes read of an error answer.
-const MAX_ERROR_BYTES: usize = 64 << 10;
 
 /// How long each piece of an error answer may take.
 const ERROR_PATIENCE: Duration = Duration::from_secs(5);
@@ -250,47 +242,46 @@ impl Head {
         if let Some(trace) = &tally.trace {
             trace.response(self.response.status().as_u16(), self.response.headers());
         }
-        let kind = self.response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
-        let is_events = tally.context.backend_stream || kind.starts_with("text/event-stream");
-        let is_json = kind.starts_with("application/json") || !is_events;
+        let reading = reading(&tally.context, &self.response);
         let body = self.response.into_body();
-        if is_json { Source::Json(body, Vec::new()) } else { Source::Events(body) }
+        if reading == ReadAs::Events { Source::Events(body) } else { Source::Json(body, Vec::new()) }
     }
+}
+
+/// How the body of an answer is to be read.
+fn reading(context: &RequestContext, response: &Response<UpstreamBody>) -> ReadAs {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    ReadAs::by_head(context, response.status().as_u16(), kind)
 }
 
 /// Sends until the backend accepts, or refuses for a reason that nothing here can cure.
 async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestContext) -> Result<Head, ApiError> {
     let (mut body, mut context) = (body, context);
-    let mut max_tokens = None;
-    let mut tries = 0;
+    let mut tries = Tries::default();
+    let mut is_first = true;
     let patience = job.proxy.config.first_byte_timeout;
     loop {
-        tries += 1;
         let response = first_byte(&active, body, patience).await?;
-        let is_page =
-            response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        if response.status().is_success() && !is_page {
-            return Ok(Head { response, again: (tries > 1).then(|| Box::new(context)) });
+        if reading(&context, &response) != ReadAs::Refusal {
+            return Ok(Head { response, again: (!is_first).then(|| Box::new(context)) });
         }
+        is_first = false;
         let trace = job.trace.as_deref();
         if let Some(trace) = trace {
             trace.response(response.status().as_u16(), response.headers());
         }
-        let refusal = Refusal::read(response).await;
+        let refusal = read_refusal(response).await;
         if let Some(trace) = trace {
             trace.refusal(&refusal.body);
         }
-        let error = refusal.classify(&context);
-        learn_limits(&active, &context, refusal.status, &error);
-        let learned =
-            refused_parameter(refusal.status, &refusal.body).is_some_and(|what| learn(&active, &context, what));
-        let smaller =
-            error.limit.as_ref().and_then(|limit| limit.max_tokens_for_retry()).filter(|_| max_tokens.is_none());
-        max_tokens = max_tokens.or(smaller);
-        if tries >= MAX_TRIES || !(learned || smaller.is_some()) {
+        let (verdict, lesson) = tries.refused(&active.translator, active.catalog.table(), &context, &refusal);
+        if let Some(lesson) = lesson {
+            tell(&active, lesson);
+        }
+        if let Verdict::Refused(error) = verdict {
             return Err(error);
         }
-        let again = job.translate(max_tokens).await.map_err(|error| error.to_api())?;
+        let again = job.translate(tries.max_tokens()).await.map_err(|error| error.to_api())?;
         body = Bytes::from(again.body);
         if let Some(trace) = trace {
             trace.translated(&active.info, again.context.dialect, &body, &again.notes);
@@ -299,65 +290,19 @@ async fn send(active: Arc<Active>, job: Arc<Job>, body: Bytes, context: RequestC
     }
 }
 
-/// Learns the window, and the most an answer may have, from a refusal that tells them.
-fn learn_limits(active: &Active, context: &RequestContext, status: u16, error: &ApiError) {
-    /// What credit is left says nothing of the next request.
-    const PAYMENT_REQUIRED: u16 = 402;
-    let Some(limit) = error.limit.as_ref().filter(|_| status != PAYMENT_REQUIRED) else { return };
-    if limit.window.is_some() || limit.output_cap.is_some() {
-        active.catalog.learn(&context.backend_model, |model| {
-            model.window = limit.window.or(model.window);
-            model.answer_limit = limit.output_cap.or(model.answer_limit);
-        });
-    }
-}
-
-/// Learns from a failure that came inside of an answer. It cannot be tried again here, but clients try again.
+/// Learns from a failure that came inside of an answer.
 pub(super) fn learn_late(active: &Active, context: &RequestContext, error: &ApiError) {
-    /// As good as any: the words tell what was refused.
-    const BAD_REQUEST: u16 = 400;
-    let said = serde_json::json!({"error": {"message": error.message}}).to_string();
-    if let Some(what @ (RefusedParameter::ToolSchema | RefusedParameter::Tools)) =
-        refused_parameter(BAD_REQUEST, said.as_bytes())
-    {
-        learn(active, context, what);
+    if let Some(lesson) = exchange::learn_late(&active.translator, active.catalog.table(), context, error) {
+        tell(active, lesson);
     }
 }
 
-/// Learns from a refusal; true when the next translation will differ.
-fn learn(active: &Active, context: &RequestContext, refused: RefusedParameter) -> bool {
-    let model = &context.backend_model;
-    match refused {
-        RefusedParameter::Tools => {
-            if active.catalog.learn(model, |model| model.tools = Some(false)) {
-                let what = format!("the server says that {model} takes no tools: they are described in its prompt");
-                active.warnings.add(format!("tools {model}"), what);
-                return active.translator.describes_tools();
-            }
-            // Without its tools the client could do nothing, and would not know why: the refusal goes on.
-            false
-        }
-        RefusedParameter::Images => {
-            let is_new = active.catalog.learn(model, |model| model.images = Some(false));
-            if is_new {
-                tracing::info!(model, "the model takes no images; they are left out from now on");
-            }
-            is_new
-        }
-        RefusedParameter::ToolSchema => {
-            let is_new = active.translator.learn_schemas(context);
-            if is_new {
-                tracing::info!(
-                    model,
-                    "the server's grammar engine breaks on the tools' schemas; simpler ones are sent"
-                );
-            }
-            is_new
-        }
-        other => {
-            tracing::info!(parameter = other.as_str(), "the backend refuses it; it is left out from now on");
-            active.translator.learn(other)
-        }
+/// Tells the log what was learned, and the user what costs answers their quality.
+fn tell(active: &Active, lesson: Lesson) {
+    if lesson.refused == RefusedParameter::Tools {
+        active.warnings.add(format!("tools {}", lesson.model), lesson.notice);
+    } else {
+        tracing::info!(parameter = lesson.refused.as_str(), "{}", lesson.notice);
     }
 }
 
@@ -382,30 +327,12 @@ async fn first_byte(
 }
 
 /// An error answer, read as far as it tells anything.
-struct Refusal {
-    status: u16,
-    content_type: Option<String>,
-    retry_after: Option<String>,
-    body: Vec<u8>,
-}
-
-impl Refusal {
-    async fn read(response: Response<UpstreamBody>) -> Self {
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (content_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
-        let status = response.status().as_u16();
-        // A body that breaks off, or never comes, still has the status to tell.
-        let patience = Patience { first: Some(ERROR_PATIENCE), later: Some(ERROR_PATIENCE) };
-        let body = response.into_body().collect(MAX_ERROR_BYTES, true, patience).await.unwrap_or_default();
-        Refusal { status, content_type, retry_after, body }
-    }
-
-    fn classify(&self, context: &RequestContext) -> ApiError {
-        let mut failure = BackendFailure::new(context.backend, self.status, &self.body);
-        failure.content_type = self.content_type.as_deref();
-        failure.retry_after = self.retry_after.as_deref();
-        failure.max_tokens = context.max_tokens;
-        failure.estimated_prompt = context.estimated_input_tokens;
-        context.masked(classify(&failure))
-    }
+async fn read_refusal(response: Response<UpstreamBody>) -> Refusal {
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (content_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
+    let status = response.status().as_u16();
+    // A body that breaks off, or never comes, still has the status to tell.
+    let patience = Patience { first: Some(ERROR_PATIENCE), later: Some(ERROR_PATIENCE) };
+    let body = response.into_body().collect(MAX_ERROR_BYTES, true, patience).await.unwrap_or_default();
+    Refusal { status, content_type, retry_after, body }
 }

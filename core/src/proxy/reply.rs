@@ -5,15 +5,15 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::passthrough::{Broken, Passing};
 use super::stream_body::StreamBody;
+use crate::exchange::Reply;
 use crate::wire::ApiError;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
-const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The body of an answer.
 pub(super) enum ReplyBody {
@@ -56,32 +56,30 @@ impl Body for ReplyBody {
 }
 
 /// A JSON answer.
-pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::Whole(body.into()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+pub(super) fn json(status: StatusCode, body: impl Into<Vec<u8>>) -> Response<ReplyBody> {
+    respond(Reply::json(status.as_u16(), body))
 }
 
 /// An event stream.
 pub(super) fn stream(body: StreamBody) -> Response<ReplyBody> {
-    let mut response = Response::new(ReplyBody::Stream(Box::new(body)));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let mut response = respond(Reply::events());
+    *response.body_mut() = ReplyBody::Stream(Box::new(body));
     response
 }
 
 /// An error answer with the headers that clients act on.
 pub(super) fn error(error: &ApiError, request_id: &str) -> Response<ReplyBody> {
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = json(status, error.to_json(request_id));
-    if let Some(seconds) = error.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if let Some(retry) = error.should_retry {
-        let value = if retry { "true" } else { "false" };
-        response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static(value));
+    respond(Reply::error(error, request_id))
+}
+
+/// A whole answer.
+pub(super) fn respond(reply: Reply) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::Whole(reply.body.into()));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
     }
     response
 }

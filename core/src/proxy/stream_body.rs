@@ -12,7 +12,8 @@ use tracing::Span;
 use super::pipeline::Head;
 use super::tally::{Stage, Tally};
 use super::turn::Turn;
-use super::upstream::{MAX_ANSWER_BYTES, UpstreamBody};
+use super::upstream::UpstreamBody;
+use crate::exchange::MAX_ANSWER_BYTES;
 use crate::stream::{Progress, StreamConverter};
 use crate::wire::ApiError;
 

@@ -16,10 +16,8 @@ use super::Config;
 use super::client::{self, HttpClient, Sent};
 use crate::backend::{Asks, BackendSpec, FactSource, Facts, Role};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange::MAX_ANSWER_BYTES;
 use crate::wire::{ApiError, Dialect};
-
-/// The most bytes read of an answer that is not streamed.
-pub(super) const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// The most models that are asked about one by one.
 const MAX_ASKED: usize = 16;

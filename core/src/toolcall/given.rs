@@ -40,15 +40,29 @@ impl<'c> Choice<'c> {
     }
 }
 
-/// The tool definitions of a request from their JSON: an array, as the Messages API has it.
+/// The tool definitions of a request from their JSON: an array, as the Messages API or chat completions have it.
 ///
 /// # Errors
 /// It is none, or a definition in it has no name, as those of other APIs: without this, their calls would be text.
 pub fn read_tools(json: &[u8]) -> Result<Vec<Value>> {
     let wrong = |message: String| Error::new(ErrorKind::InvalidRequest, message);
     let tools: Vec<Value> = serde_json::from_slice(json).map_err(|error| wrong(format!("tools: {error}")))?;
+    let tools: Vec<Value> = tools.into_iter().map(as_messages_has_it).collect();
     match tools.iter().position(|tool| tool.get("name").is_none_or(|name| !name.is_string())) {
         Some(at) => Err(wrong(format!("tools[{at}]: a definition has a name, as a string"))),
         None => Ok(tools),
+    }
+}
+
+/// A definition of chat completions, `{"type":"function","function":{..}}`, in the shape of the Messages API.
+fn as_messages_has_it(mut tool: Value) -> Value {
+    match tool.get_mut("function").map(Value::take) {
+        Some(Value::Object(mut function)) => {
+            if let Some(schema) = function.remove("parameters") {
+                function.insert("input_schema".to_owned(), schema);
+            }
+            Value::Object(function)
+        }
+        _ => tool,
     }
 }

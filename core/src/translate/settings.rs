@@ -17,11 +17,13 @@ struct Settings {
     backend: String,
     model: Option<String>,
     max_output_tokens: Option<u64>,
+    context_window: Option<u64>,
     backend_api: Dialect,
     tools: ToolSupply,
     tool_format: ToolFormat,
     prompt_opens_thinking: Option<bool>,
     backend_stream: Option<bool>,
+    images: Option<bool>,
     pin_lines: Vec<String>,
 }
 
@@ -31,11 +33,13 @@ impl Default for Settings {
             backend: "openai".to_owned(),
             model: None,
             max_output_tokens: None,
+            context_window: None,
             backend_api: Dialect::default(),
             tools: ToolSupply::default(),
             tool_format: ToolFormat::default(),
             prompt_opens_thinking: None,
             backend_stream: None,
+            images: None,
             pin_lines: Vec::new(),
         }
     }
@@ -43,10 +47,10 @@ impl Default for Settings {
 
 impl Translator {
     /// A translator by a JSON object with the keys `backend` (default `openai`), `model`,
-    /// `max_output_tokens`, `backend_api` (`chat`, or `messages` for a server's own Messages API), `tools` (`auto`,
-    /// `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name), `prompt_opens_thinking` and
-    /// `backend_stream` (booleans; left out, they are decided by what is known) and `pin_lines` (what lines begin with
-    /// that are kept as a conversation saw them first).
+    /// `max_output_tokens`, `context_window`, `backend_api` (`chat`, or `messages` for a server's own Messages API),
+    /// `tools` (`auto`, `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name), `pin_lines` (what lines
+    /// begin with that are kept as a conversation saw them first), `prompt_opens_thinking`, `backend_stream` and `images`
+    /// (booleans; left out, they are decided by what is known).
     ///
     /// ```
     /// use anyclaude_core::{ErrorKind, Translator};
@@ -65,11 +69,13 @@ impl Translator {
         let options = Options {
             model: settings.model,
             max_output_tokens: settings.max_output_tokens,
+            context_window: settings.context_window,
             dialect: settings.backend_api,
             tools: settings.tools,
             tool_format: settings.tool_format,
             prompt_opens_thinking: settings.prompt_opens_thinking,
             streams: settings.backend_stream,
+            images: settings.images,
             pin_lines: settings.pin_lines,
             ..Options::default()
         };

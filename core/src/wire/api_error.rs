@@ -47,6 +47,11 @@ impl ApiError {
         Self::new(kind.usual_status(), kind, message)
     }
 
+    /// An error with the type that belongs to its status.
+    pub fn by_status(status: u16, message: impl Into<String>) -> Self {
+        Self::new(status, ErrorType::by_status(status), message)
+    }
+
     /// 400 `invalid_request_error`.
     pub fn invalid_request(message: impl Into<String>) -> Self {
         Self::of(ErrorType::InvalidRequest, message)

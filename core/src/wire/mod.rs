@@ -7,6 +7,7 @@ pub mod anthropic;
 mod api_error;
 pub mod blocks;
 mod dialect;
+pub(crate) mod encoding;
 pub(crate) mod json;
 pub(crate) mod messages_event;
 pub mod openai;

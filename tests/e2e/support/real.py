@@ -1,16 +1,19 @@
 """Real backends, each with the tiny model, on a free port."""
 
 import json
+import re
 import shutil
 import socket
+import subprocess
 import tempfile
 from pathlib import Path
 
 import httpx
 
-from .process import CACHE, Server
+from .process import CACHE, ROOT, Server, clean_env
 
 MODEL = CACHE / "model" / "tiny"
+README = (ROOT / "README.md").read_text()
 
 
 def mlx_lm(port: int, log: Path, model: Path = MODEL) -> Server:
@@ -39,7 +42,29 @@ def vllm_mlx(port: int, log: Path, tools: bool = True) -> Server:
     return Server(command, log, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 
 
-START = {"mlx-lm": mlx_lm, "vllm-mlx": vllm_mlx, "llama.cpp": llama_cpp}
+def embedded_mlx_lm(port: int, log: Path, model: Path = MODEL) -> Server:
+    """With anyclaude in it."""
+    return _embedded("mlx", "mlx_lm", model, port, log)
+
+
+def embedded_vllm_mlx(port: int, log: Path, model: Path = MODEL, flags: tuple[str, ...] = ()) -> Server:
+    """With anyclaude in it, and no flag of tool calls."""
+    return _embedded("vllm-mlx", "vllm_mlx", model, port, log, "--offline", *flags)
+
+
+def _embedded(venv: str, module: str, model: Path, port: int, log: Path, *flags: str) -> Server:
+    """By the README's own command."""
+    [shown] = re.findall(rf"^python (-m anyclaude\.{module} serve MODEL --port) \d+$", README, re.M)
+    own = shown.replace("MODEL", str(model)).split()
+    command = [str(CACHE / "venv" / venv / "bin/python"), *own, str(port), "--prefill-step-size", "512", *flags]
+    hub = tempfile.mkdtemp(prefix="empty-hub-")
+    return Server(command, log, HF_HUB_CACHE=hub, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+
+
+START = {
+    "mlx-lm": mlx_lm, "vllm-mlx": vllm_mlx, "llama.cpp": llama_cpp,
+    "mlx-lm embedded": embedded_mlx_lm, "vllm-mlx embedded": embedded_vllm_mlx,
+}
 
 
 class RealBackend:
@@ -48,7 +73,8 @@ class RealBackend:
     def __init__(self, kind: str, log: Path, **options) -> None:
         self.kind = kind
         port = free_port()
-        self.url = f"http://127.0.0.1:{port}/v1"
+        self.root = f"http://127.0.0.1:{port}"
+        self.url = f"{self.root}/v1"
         self._health = f"http://127.0.0.1:{port}/health"
         self._server = START[kind](port, log, **options)
         try:
@@ -63,6 +89,10 @@ class RealBackend:
         except httpx.TransportError:
             return False
 
+    def log(self) -> str:
+        """All that the server has told so far."""
+        return "\n".join(self._server.output) + self._server.log.read_text(errors="replace")
+
     def stop(self) -> None:
         self._server.stop()
 
@@ -74,6 +104,14 @@ def unparsed_model(folder: Path) -> Path:
     words = template.read_text().replace("tool_call.name", "tool_call['name']")
     template.write_text(words)
     config.write_text(json.dumps({**json.loads(config.read_text()), "chat_template": words}))
+    return folder
+
+
+def speaking_model(folder: Path, text: str) -> Path:
+    """A model that says this text."""
+    command = [str(CACHE / "venv/mlx/bin/python"), "-m", "tiny_model", str(folder), "--text", text]
+    env = clean_env(PYTHONPATH=str(ROOT / "tests" / "setup"), PYTHONDONTWRITEBYTECODE="1")
+    subprocess.run(command, env=env, check=True)
     return folder
 
 

@@ -9,7 +9,7 @@ The weights are built by hand, not trained. At any temperature up to 1 the model
 Two attention heads decide, so a prompt that was cut, or whose KV cache was reused wrongly, tends to give a
 visibly wrong answer; the cost of a prefill is that of a trained model of this size.
 
-Run as `python -m tiny_model DIR [--gguf FILE]`.
+Run as `python -m tiny_model DIR [--gguf FILE] [--text TEXT]`.
 """
 
 TEXT = "Hello! This answer comes from a tiny real model, run by a real backend."

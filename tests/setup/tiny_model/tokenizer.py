@@ -22,10 +22,10 @@ CORPUS_CHARACTERS = 3_000_000
 class Script:
     """The two answers as tokens of their own: in a chain of unique tokens, the current one tells the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = TEXT) -> None:
         json.loads(TOOL_CALL)
         taken = set(SPECIAL + MARKS)
-        self.text = unique_pieces(TEXT, taken)
+        self.text = unique_pieces(text, taken)
         self.tool = unique_pieces(f"\n{TOOL_CALL}\n", taken)
 
 

@@ -16,6 +16,7 @@ pub use values::Switch;
 use super::upstream::base_url;
 use crate::backend;
 use crate::error::{Error, ErrorKind, Result};
+use crate::exchange;
 use crate::secret::Secret;
 use crate::toolcall::ToolFormat;
 use crate::translate::ToolSupply;
@@ -153,14 +154,14 @@ impl Default for Config {
             pin_lines: Vec::new(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
-            commit_after: Duration::from_secs(1),
-            ping_interval: Duration::from_secs(5),
+            commit_after: exchange::COMMIT_AFTER,
+            ping_interval: exchange::PING_INTERVAL,
             connect_timeout: Duration::from_secs(5),
             first_byte_timeout: None,
-            stall_timeout: Some(Duration::from_secs(120)),
+            stall_timeout: Some(exchange::STALL_TIMEOUT),
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(60),
-            max_body_bytes: 64 << 20,
+            max_body_bytes: exchange::MAX_BODY_BYTES,
             debug: 0,
             home: None,
             trace_max_bytes: 256 << 20,

@@ -62,6 +62,18 @@ impl ErrorType {
         }
     }
 
+    /// The type that goes with an HTTP status.
+    #[must_use]
+    pub fn by_status(status: u16) -> Self {
+        match status {
+            408 | 409 => Self::Api,
+            _ => Self::ALL.into_iter().find(|kind| kind.usual_status() == status).unwrap_or(match status {
+                400..=499 => Self::InvalidRequest,
+                _ => Self::Api,
+            }),
+        }
+    }
+
     /// The HTTP status that Anthropic sends with this type.
     #[must_use]
     pub fn usual_status(self) -> u16 {

@@ -1,0 +1,194 @@
+"""The Messages API inside of mlx-lm's server.
+
+As a command, with all flags of ``mlx_lm.server``::
+
+    python -m anyclaude.mlx_lm serve MODEL --port 8080
+
+Or in a script of your own, before its ``run`` or ``main``::
+
+    import mlx_lm.server as server
+    anyclaude.mlx_lm.install(server)
+
+``POST /v1/messages`` and ``/v1/messages/count_tokens`` are answered in the server's own handler, through its own
+chat completions: its batching and its prompt cache stay what they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ._host import chat_template, check_shape, load, model_config
+from ._native import COMMIT_AFTER, MAX_BODY_BYTES, PING_INTERVAL, STALL_TIMEOUT, MessagesApi, Reply
+from ._options import Options, messages_api
+from ._turn import Turn, inner_handler, send_reply
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["TESTED", "install", "main"]
+
+TESTED = "0.32.2"
+"""The version of mlx-lm that this was tried with."""
+
+# What mlx-lm calls the model that it was started with.
+LOADED = "default_model"
+
+_MESSAGES = "/v1/messages"
+_COUNT_TOKENS = "/v1/messages/count_tokens"
+_CHAT = "/v1/chat/completions"
+
+_USED = ("APIHandler", "_run_http_server", "run", "main")
+_USED_OF_HANDLER = ("do_POST", "do_GET", "handle_completion", "handle_chat_completions", "_set_cors_headers")
+
+
+def install(
+    server: ModuleType | None = None,
+    *,
+    commit_after: float = COMMIT_AFTER,
+    ping_interval: float = PING_INTERVAL,
+    stall_timeout: float | None = STALL_TIMEOUT,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    **options: Unpack[Options],
+) -> None:
+    """Puts the Messages API into ``mlx_lm.server``, for servers that are started from now on.
+
+    The settings are those of ``anyclaude.asgi.AnthropicMiddleware``. A second call does nothing.
+
+    Raises ``ConfigError`` if mlx-lm is not there or of another shape than the tested version.
+    """
+    module: Any = load("mlx_lm.server", "mlx-lm", TESTED) if server is None else server
+    check_shape(module, "mlx-lm", TESTED, _USED)
+    check_shape(module.APIHandler, "mlx-lm", TESTED, _USED_OF_HANDLER)
+    if getattr(module.APIHandler, "anyclaude", None) is not None:
+        return
+    door = Door(
+        module.APIHandler, options, commit_after, ping_interval, stall_timeout, min(max_body_bytes, MAX_BODY_BYTES)
+    )
+    plain = module.APIHandler
+    handler = type(plain.__name__, (AnthropicHandler, plain), {"anyclaude": door, "plain": plain})
+    module.APIHandler = handler
+    # The function has the plain handler as its default.
+    module._run_http_server = functools.partial(module._run_http_server, handler_class=handler)
+
+
+class Door:
+    """What all requests of a server share."""
+
+    def __init__(
+        self,
+        handler: Any,
+        options: Options,
+        commit_after: float,
+        ping_interval: float,
+        stall_timeout: float | None,
+        max_body_bytes: int,
+    ) -> None:
+        self.commit_after = commit_after
+        self.ping_interval = ping_interval
+        self.stall_timeout = stall_timeout
+        self.max_body_bytes = max_body_bytes
+        self.api: MessagesApi = messages_api("mlx-lm", options)
+        self.inner = inner_handler(handler)
+        self._knows_model = False
+
+    def tell_model(self, handler: Any) -> None:
+        """The model's window and template, once it is loaded."""
+        provider = getattr(handler.response_generator, "model_provider", None)
+        tokenizer = getattr(provider, "tokenizer", None)
+        if self._knows_model or tokenizer is None:
+            return
+        self._knows_model = True
+        name = getattr(getattr(provider, "cli_args", None), "model", None)
+        self.api.told_model(LOADED, model_config(name), chat_template(tokenizer))
+
+    def answer(self, handler: Any, path: str) -> None:
+        """Answers a POST to one of the paths."""
+        # The server speaks HTTP/1.0; a stream that ends with the connection cannot be told from one that broke.
+        if handler.request_version == "HTTP/1.1":
+            handler.protocol_version = "HTTP/1.1"
+        handler.close_connection = True
+        self.tell_model(handler)
+        body = self._read(handler)
+        if body is None:
+            return None
+        items: list[tuple[str, str]] = handler.headers.items()
+        headers = [(name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in items]
+        if isinstance(body, Reply):
+            return send_reply(handler, body)
+        if path == _COUNT_TOKENS:
+            return send_reply(handler, self.api.count_tokens(headers, body))
+        begun = self.api.exchange(headers, body)
+        if isinstance(begun, Reply):
+            return send_reply(handler, begun)
+        return Turn(self, handler, begun, _CHAT).run()
+
+    def _read(self, handler: Any) -> bytes | Reply | None:
+        """The request's body, the answer to one that cannot be read, or ``None`` when the client has gone."""
+        length = handler.headers.get("Content-Length")
+        if length is None:
+            return self.api.error(411, "Content-Length: the header is required, a chunked body is not taken")
+        if not (length.isascii() and length.isdigit()):
+            return self.api.error(400, f"Content-Length: {length!r:.40} is no number")
+        if int(length) > self.max_body_bytes:
+            return self.api.error(413, f"the request body is larger than {self.max_body_bytes} bytes (max_body_bytes)")
+        body: bytes = handler.rfile.read(int(length))
+        return body if len(body) == int(length) else None
+
+
+class AnthropicHandler:
+    """What goes before the server's handler: two paths more."""
+
+    anyclaude: Door
+    plain: Any
+    """The server's own handler class."""
+    path: str
+
+    def do_POST(self) -> None:
+        path = _path(self.path)
+        if path not in (_MESSAGES, _COUNT_TOKENS):
+            self.plain.do_POST(self)
+            return
+        try:
+            self.anyclaude.answer(self, path)
+        except ConnectionError:
+            pass  # the client has gone; what was generated for it has been stopped
+
+    def do_GET(self) -> None:
+        path = _path(self.path)
+        if path not in (_MESSAGES, _COUNT_TOKENS):
+            self.plain.do_GET(self)
+        else:
+            send_reply(self, self.anyclaude.api.method_not_allowed("GET", path))
+
+
+def _path(target: str) -> str:
+    return target.partition("?")[0].rstrip("/")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs ``mlx_lm.server`` with the Messages API in it; the arguments are its own."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] != ["serve"]:
+        print("usage: python -m anyclaude.mlx_lm serve [MODEL] [the flags of mlx_lm.server]", file=sys.stderr)
+        return 0 if given[:1] in (["--help"], ["-h"]) else 2
+    del given[0]
+    if given and not given[0].startswith("-"):
+        given.insert(0, "--model")
+    try:
+        server: Any = load("mlx_lm.server", "mlx-lm", TESTED)
+        install(server)
+    except ConfigError as error:
+        print(f"anyclaude: {error}", file=sys.stderr)
+        return 2
+    sys.argv = ["mlx_lm.server", *given]
+    server.main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""The Messages API inside of vllm-mlx, in place of its own.
+
+As a command, with all flags of ``vllm-mlx serve``::
+
+    python -m anyclaude.vllm_mlx serve MODEL --port 8000
+
+Or by two lines in a script of your own, before the model is loaded::
+
+    import vllm_mlx.server as server
+    anyclaude.vllm_mlx.install(server)
+
+Requests go through the server's ``/v1/chat/completions`` with everything that it does: batching, its caches, its
+limits, its keys. Tool results reach the model's template as such, and where no tool parser was named, calls are read
+by anyclaude's, under the name ``anyclaude``, for clients of chat completions too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from ._host import chat_template, check_shape, load, model_config
+from ._native import ToolParser, parse_tools
+from .asgi import AnthropicMiddleware, Scope
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import Options
+    from .toolcall import ToolEvent
+
+__all__ = ["PARSER", "TESTED", "install", "main"]
+
+TESTED = "0.6.0"
+"""The version of vllm-mlx that this was tried with."""
+
+PARSER = "anyclaude"
+"""The name of the tool parser, for ``--tool-call-parser``."""
+
+_USED = ("app", "load_model", "_engine", "_model_name", "_model_path", "_enable_auto_tool_choice", "_tool_call_parser")
+
+
+def install(server: ModuleType | Any | None = None, **options: Unpack[Options]) -> None:
+    """Puts the Messages API into ``vllm_mlx.server``, given as that module or as its ``app``.
+
+    Call it before the server starts. A second call does nothing.
+
+    Raises ``ConfigError`` if vllm-mlx is not there, is of another shape than the tested version, or has started.
+    """
+    module: Any = load("vllm_mlx.server", "vllm-mlx", TESTED)
+    check_shape(module, "vllm-mlx", TESTED, _USED)
+    if server is not None and server is not module and server is not module.app:
+        raise ConfigError(f"expected vllm_mlx.server or its app, not {server!r:.100}", "config")
+    # Claude Code asks for titles and sends subagents while it waits for an answer: these queue, they do not fail.
+    os.environ.setdefault("VLLM_MLX_SIMPLE_ENGINE_LOCK_ADMISSION", "wait")
+    if any(entry.cls is VllmMiddleware for entry in module.app.user_middleware):
+        return
+    register_parser(module)
+    if not (module._enable_auto_tool_choice and module._tool_call_parser):
+        module._enable_auto_tool_choice, module._tool_call_parser = True, PARSER
+        if module._engine is not None:  # the model is there already: as load_model() does it
+            module._engine.preserve_native_tool_format = module._detect_native_tool_support()
+    try:
+        module.app.add_middleware(VllmMiddleware, server=module, **options)
+    except RuntimeError as error:
+        raise ConfigError(f"the server has started already: install() comes before that ({error})", "config") from error
+
+
+class VllmMiddleware(AnthropicMiddleware):
+    """The middleware, with what the server's process knows of its model."""
+
+    # A prefix cache of anyclaude's own would take its place here: around `server._engine`, which both modes of the
+    # server call with the messages that this middleware has translated.
+
+    def __init__(self, app: Any, server: Any, **options: Unpack[Options]) -> None:
+        super().__init__(app, "vllm-mlx", **options)
+        self._server = server
+
+    async def tell_models(self, scope: Scope) -> None:
+        """With one model its window and template are at hand; with several, the server lists them."""
+        server = self._server
+        if server._engine is None or getattr(server, "_model_manager", None) is not None:
+            return await super().tell_models(scope)
+        name = server._model_name or server._model_path
+        config = model_config(server._model_path) or model_config(server._model_name)
+        template = chat_template(getattr(server._engine, "tokenizer", None))
+        # Without a parser for it, the server leaves thinking in the text.
+        leaves_thinking = getattr(server, "_reasoning_parser", None) is None
+        self.api.told_model(name, config, template, leaves_thinking)
+
+
+def register_parser(server: Any) -> None:
+    """Makes anyclaude's parser known to the server, under the name ``anyclaude``."""
+    parsers: Any = load("vllm_mlx.tool_parsers.abstract_tool_parser", "vllm-mlx", TESTED)
+    check_shape(parsers, "vllm-mlx", TESTED, ("ToolParser", "ToolParserManager", "ExtractedToolCallInformation"))
+    own = {"server": server, "plain": parsers.ToolParser, "found": parsers.ExtractedToolCallInformation}
+    parser = type("AnyclaudeToolParser", (AnyclaudeToolParser, parsers.ToolParser), own)
+    parsers.ToolParserManager.register_module(PARSER, parser)
+
+
+class AnyclaudeToolParser:
+    """What goes before the server's class of parsers: reads all formats that anyclaude knows, the model's first."""
+
+    server: Any
+    plain: Any
+    """The server's own class of parsers."""
+    found: Any
+    """Its class of results."""
+
+    REQUIRES_EAGER_STREAMING = True
+    """Every piece of the answer comes here, in order."""
+
+    @classmethod
+    def supports_native_format(cls) -> bool:
+        """Whether the template has a place for tool results; a template that cannot be seen is trusted."""
+        template = chat_template(getattr(cls.server._engine, "tokenizer", None))
+        return template is None or "tool" in template
+
+    def __init__(self, tokenizer: Any = None) -> None:
+        self.plain.__init__(self, tokenizer)
+        self._stream: _Deltas | None = None
+
+    def reset(self) -> None:
+        """Before the next answer."""
+        self.plain.reset(self)
+        self._stream = None
+
+    def extract_tool_calls(self, model_output: str, request: dict[str, Any] | None = None) -> Any:
+        """Reads a whole answer."""
+        found = parse_tools(model_output, model=self.server._model_name, tools=_tools(request))
+        thinking = found["thinking"]
+        text = found["text"] if thinking is None else f"<think>{thinking}</think>{found['text']}"
+        calls = [
+            {"id": call["id"], "name": call["name"], "arguments": json.dumps(call["input"], ensure_ascii=False)}
+            for call in found["calls"]
+        ]
+        return self.found(bool(calls), calls, text)
+
+    def extract_tool_calls_streaming(
+        self,
+        previous_text: str,
+        current_text: str,
+        delta_text: str,
+        previous_token_ids: Sequence[int] | None = None,
+        current_token_ids: Sequence[int] | None = None,
+        delta_token_ids: Sequence[int] | None = None,
+        request: dict[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
+        """Takes the next piece of an answer."""
+        if self._stream is None:
+            self._stream = _Deltas(ToolParser(model=self.server._model_name, tools=_tools(request)))
+        return self._stream.delta(self._stream.parser.push(delta_text))
+
+    def finalize_streaming(self, current_text: str) -> dict[str, Any] | None:
+        """The answer has ended."""
+        return None if self._stream is None else self._stream.delta(self._stream.parser.finish())
+
+
+class _Deltas:
+    """Events of one answer as deltas of chat completions."""
+
+    def __init__(self, parser: ToolParser) -> None:
+        self.parser = parser
+        self._calls = 0
+        self._thinks = False
+
+    def delta(self, events: list[ToolEvent]) -> dict[str, Any] | None:
+        """``None`` while nothing is certain."""
+        text = ""
+        calls: list[dict[str, Any]] = []
+        for event in events:
+            # The server's field for text is the only one here: thinking goes back between its marks.
+            if (event["type"] == "thinking") != self._thinks:
+                self._thinks = not self._thinks
+                text += "<think>" if self._thinks else "</think>"
+            if event["type"] == "thinking":
+                text += event["thinking"]
+            elif event["type"] == "text":
+                text += event["text"]
+            elif event["type"] == "tool_start":
+                function = {"name": event["name"], "arguments": ""}
+                calls.append({"index": self._calls, "id": event["id"], "type": "function", "function": function})
+                self._calls += 1
+            elif event["type"] == "tool_args":
+                calls.append({"index": self._calls - 1, "function": {"arguments": event["json"]}})
+        if calls:
+            return {"content": text, "tool_calls": calls}
+        return {"content": text} if text else None
+
+
+def _tools(request: dict[str, Any] | None) -> list[dict[str, Any]]:
+    return (request or {}).get("tools") or []
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs ``vllm-mlx`` with the Messages API in it; the arguments are vllm-mlx's own."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        install()
+        # Imported now: the parsers that its flag takes are those which are registered by then.
+        cli: Any = load("vllm_mlx.cli", "vllm-mlx", TESTED)
+        check_shape(cli, "vllm-mlx", TESTED, ("main",))
+    except ConfigError as error:
+        print(f"anyclaude: {error}", file=sys.stderr)
+        return 2
+    if given[:1] == ["serve"]:
+        # What the user says comes later, and wins.
+        given[1:1] = ["--enable-auto-tool-choice", "--tool-call-parser", PARSER]
+    sys.argv = ["vllm-mlx", *given]
+    cli.main()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
