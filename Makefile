@@ -7,14 +7,15 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 # The order of `make test`: what fails fast comes first.
-STAGES := setup fmt clippy core-pure rust docs fuzz-build bench-build cli python e2e
+STAGES := setup fmt clippy core-pure rust docs fuzz-build bench-build cli c go swift python e2e
 
 # The Python module needs its interpreter to link; `make python` builds and tests it.
 WORKSPACE := --workspace --exclude anyclaude-python
 VENV := .cache/venv
+RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 PYTEST = $(VENV)/tests/bin/python -m pytest
 
-.PHONY: help test $(STAGES) system setup-tests wheel wheel-installed soak bench bench-python clean embedded bench-embedded
+.PHONY: help test $(STAGES) system setup-tests ffi install uninstall prefix bench-ffi wheel wheel-installed soak bench bench-python clean embedded bench-embedded
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +29,8 @@ system:
 setup: ## install Claude Code, the real backends, the tiny model and chat templates into .cache/
 	@tests/setup/system.sh clients
 	@tests/setup/claude.sh
-	@tests/setup/venv.sh tests mlx vllm-mlx llama
+	@tests/setup/venv.sh tests mlx vllm-mlx llama go
+	@tests/setup/swift.sh
 	@tests/setup/npm.sh
 	@tests/setup/model.sh
 	@tests/setup/templates.sh
@@ -72,6 +74,30 @@ wheel: setup-tests ## build the wheel into .cache/wheel
 		--wheel-dir .cache/wheel .cache/sdist/*.tar.gz
 	tests/setup/embedded.sh stamp
 
+ffi: ## the C library
+	cargo build --release -p anyclaude-ffi
+
+# For packagers: PREFIX, LIBDIR and INCLUDEDIR are where it will be, DESTDIR is where it is put now.
+install: ffi ## the C library into PREFIX (default /usr/local): libraries, header, pkg-config files, module map
+	ffi/install.sh install $(RELEASE)
+
+uninstall: ## the opposite
+	ffi/install.sh uninstall $(RELEASE)
+
+prefix: ffi
+	@PREFIX=$(CURDIR)/.cache/prefix DESTDIR= LIBDIR= INCLUDEDIR= ffi/install.sh install $(RELEASE)
+
+c: prefix ## the installed C library, linked in every way, and examples/c (the C tests are among the Rust tests)
+	tests/ffi/install.sh $(RELEASE)
+
+go: prefix ## examples/go
+	tests/setup/venv.sh go
+	tests/ffi/go.sh
+
+swift: prefix ## examples/swift
+	tests/setup/swift.sh
+	tests/ffi/swift.sh
+
 # The wheel is installed where nothing else of ours is, as a user's would be.
 wheel-installed: wheel
 	rm -rf $(VENV)/wheel
@@ -104,6 +130,9 @@ bench-python: wheel-installed ## what crossing into Python costs: sizes, import,
 
 bench-embedded: wheel-installed ## what the Messages API costs inside a server, and as a proxy before it
 	$(VENV)/wheel/bin/python tests/bench/embedded.py
+
+bench-ffi: prefix ## calls a second across the C border, and the sizes of the libraries
+	tests/bench/ffi.sh
 
 clean: ## remove what was built and installed
 	rm -rf .cache target core/fuzz/target

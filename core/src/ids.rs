@@ -8,6 +8,18 @@ pub struct Seed(pub u128);
 const ID_CHARS: usize = 24;
 
 impl Seed {
+    /// A seed from the system's source of randomness. Only uniqueness is asked of it; should that source fail, the
+    /// clock stands in.
+    #[cfg(feature = "proxy")]
+    pub fn random() -> Self {
+        let mut bytes = [0; 16];
+        if getrandom::fill(&mut bytes).is_err() {
+            let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            return Seed(since_epoch.map_or(0, |since| since.as_nanos()));
+        }
+        Seed(u128::from_le_bytes(bytes))
+    }
+
     /// The id of the answer to the request.
     pub fn message_id(self) -> String {
         self.id("msg_", u64::MAX)

@@ -48,6 +48,7 @@
 
 pub mod backend;
 mod decode;
+mod door;
 mod encode;
 mod error;
 mod event;
@@ -67,6 +68,7 @@ pub mod toolcall;
 mod translate;
 pub mod wire;
 
+pub use door::{JsonToolParser, RequestFacts, parse_tools_json, prefix_reports_json, tool_formats_json};
 pub use encode::SIGNATURE;
 pub use error::{Error, ErrorKind, Origin, Result};
 pub use ids::Seed;

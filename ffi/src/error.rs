@@ -1,6 +1,7 @@
 //! Failures as an object that C owns. Nothing about an error is kept by thread.
 
 use std::any::Any;
+use std::str::Utf8Error;
 
 use anyclaude_core::{Error as CoreError, ErrorKind};
 
@@ -68,6 +69,29 @@ impl Error {
 
     pub(crate) fn bad_length(name: &str) -> Self {
         Self::of_border(status::ANYCLAUDE_BAD_LENGTH, "bad_length", format!("{name}: no object is that long"))
+    }
+
+    pub(crate) fn not_text(name: &str, why: Utf8Error) -> Self {
+        let message = format!("{name}: must be UTF-8, which ends after {} bytes", why.valid_up_to());
+        Self::of_border(status::ANYCLAUDE_BAD_TEXT, "bad_text", message)
+    }
+
+    pub(crate) fn struct_size(name: &str, size: usize, wanted: usize) -> Self {
+        let message = format!("{name}.struct_size: {size} is less than {wanted}; set it to sizeof(anyclaude_{name})");
+        Self::of_border(status::ANYCLAUDE_BAD_STRUCT_SIZE, "bad_struct_size", message)
+    }
+
+    pub(crate) fn busy() -> Self {
+        let message = "another thread is in a call on this object; it may be used by one at a time";
+        Self::of_border(status::ANYCLAUDE_BUSY, "busy", message)
+    }
+
+    pub(crate) fn finished(why: &str) -> Self {
+        Self::of_border(status::ANYCLAUDE_FINISHED, "finished", format!("called after its end: {why}"))
+    }
+
+    pub(crate) fn timeout() -> Self {
+        Self::of_border(status::ANYCLAUDE_TIMEOUT, "timeout", "nothing came in that time")
     }
 
     pub(crate) fn poisoned() -> Self {

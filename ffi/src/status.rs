@@ -14,6 +14,14 @@ pub const ANYCLAUDE_OK: Status = 0;
 pub const ANYCLAUDE_NULL_ARGUMENT: Status = 9000;
 /// A length is larger than any object in memory can be.
 pub const ANYCLAUDE_BAD_LENGTH: Status = 9001;
+/// A text is not UTF-8.
+pub const ANYCLAUDE_BAD_TEXT: Status = 9002;
+/// A `struct_size` is less than the struct has in this version.
+pub const ANYCLAUDE_BAD_STRUCT_SIZE: Status = 9003;
+/// Another thread is in a call on an object that one thread at a time may use. Nothing was done.
+pub const ANYCLAUDE_BUSY: Status = 9004;
+/// The object has been finished and takes no more.
+pub const ANYCLAUDE_FINISHED: Status = 9005;
 
 /// A defect of this library was caught on its way out. The object that was called takes no more calls
 /// but `_free`.
@@ -37,6 +45,13 @@ pub const ANYCLAUDE_BACKEND: Status = 9040;
 /// A socket, file or thread failed.
 pub const ANYCLAUDE_IO: Status = 9050;
 
+/// Nothing came in the time given.
+pub const ANYCLAUDE_TIMEOUT: Status = 9060;
+/// What was called has been stopped.
+pub const ANYCLAUDE_STOPPED: Status = 9061;
+/// The call would wait for the thread it is made on, as in a callback.
+pub const ANYCLAUDE_WOULD_DEADLOCK: Status = 9062;
+
 /// The code of a family of the core.
 pub(crate) fn of_kind(kind: ErrorKind) -> Status {
     match kind {
@@ -45,6 +60,8 @@ pub(crate) fn of_kind(kind: ErrorKind) -> Status {
         ErrorKind::Unsupported => ANYCLAUDE_UNSUPPORTED,
         ErrorKind::Backend => ANYCLAUDE_BACKEND,
         ErrorKind::Io => ANYCLAUDE_IO,
+        ErrorKind::Stopped => ANYCLAUDE_STOPPED,
+        ErrorKind::WouldDeadlock => ANYCLAUDE_WOULD_DEADLOCK,
         // A family that is newer than this table.
         _ => ANYCLAUDE_INTERNAL,
     }

@@ -1,61 +1,54 @@
-//! C programs against the library as users link it, and the golden corpus through one of them.
+//! C programs against the library as users link it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "../../core/tests/support/mod.rs"]
-mod golden;
 mod support;
 
-use std::fs::File;
-use std::path::Path;
-use std::process::Command;
+use std::fs;
 
-use support::{Linkage, compile, repository, run};
+use support::{Linkage, Watch, compile, repository, run, watched};
 
-#[test]
-fn every_export_works_in_c_with_the_shared_library() {
-    run(&mut Command::new(compile("api.c", Linkage::Shared)));
+/// Every program of `tests/c` that takes no input.
+fn programs() -> Vec<String> {
+    let entries = fs::read_dir(repository("tests/c")).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name.ends_with(".c") && name != "golden.c");
+    names.sort();
+    assert!(names.len() >= 6, "{names:?}");
+    names
 }
 
-#[test]
-fn every_export_works_in_c_with_the_static_library() {
-    run(&mut Command::new(compile("api.c", Linkage::Static)));
-}
-
-#[test]
-fn the_header_is_cpp_too() {
-    let source = Path::new(env!("CARGO_TARGET_TMPDIR")).join("header.cpp");
-    std::fs::write(&source, "#include \"anyclaude.h\"\nint main() { return anyclaude_abi_version() == 0; }\n").unwrap();
-    let mut cpp = Command::new("c++");
-    cpp.args(["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-I"]);
-    run(cpp.arg(repository("include")).arg(source));
-}
-
-#[test]
-fn requests_of_the_golden_corpus() {
-    let program = compile("translate.c", Linkage::Shared);
-    let mut compared = 0;
-    // The models that a server has are not part of a C caller's settings.
-    for case in golden::cases("translate").into_iter().filter(|case| case.word("models").is_none()) {
-        let name = case.name();
-        let input = Path::new(env!("CARGO_TARGET_TMPDIR")).join("request.json");
-        std::fs::write(&input, case.section("request").unwrap()).unwrap();
-        let [backend, dialect] =
-            [("backend", "openai"), ("dialect", "chat")].map(|(name, or)| case.word(name).unwrap_or(or));
-        let config = format!("{{\"backend\":\"{backend}\",\"backend_api\":\"{dialect}\"}}");
-        let output = Command::new(&program).arg(config).stdin(File::open(&input).unwrap()).output().unwrap();
-        let got = String::from_utf8(output.stdout).unwrap();
-        match case.word("error") {
-            None => {
-                assert_eq!(output.status.code(), Some(0), "{name}: {got}");
-                assert_eq!(got, case.word("body").unwrap(), "{name}");
-            }
-            Some(error) => {
-                assert_eq!(output.status.code(), Some(3), "{name}: {got}");
-                assert_eq!(got, error.replace(",\"request_id\":\"req_0\"", ""), "{name}");
-            }
-        }
-        compared += 1;
+fn all(linkage: Linkage, watch: Watch) {
+    for name in programs() {
+        run(&mut watched(&compile(&name, linkage, watch), watch));
     }
-    assert!(compared > 50, "only {compared} cases");
+}
+
+#[test]
+fn with_the_shared_library() {
+    all(Linkage::Shared, Watch::Nothing);
+}
+
+#[test]
+fn with_the_static_library() {
+    all(Linkage::Static, Watch::Nothing);
+}
+
+#[test]
+fn under_the_sanitizers() {
+    all(Linkage::Shared, Watch::Sanitizers);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn under_valgrind() {
+    all(Linkage::Shared, Watch::Valgrind);
+}
+
+#[test]
+fn in_cpp() {
+    for linkage in [Linkage::Shared, Linkage::Static] {
+        let said = run(&mut watched(&compile("cpp.cpp", linkage, Watch::Nothing), Watch::Nothing));
+        assert!(said.contains("the JSON is cut short"), "{said}");
+    }
 }

@@ -57,14 +57,28 @@ const HEAD: &str = "\
 // anyclaude: Claude Code, and every other client of the Anthropic Messages API, on any local model
 // server. This file is generated from the sources of the library.
 //
+// Objects
+//
+// - anyclaude_translator turns requests into anyclaude_translated, and whole answers into messages;
+//   anyclaude_stream turns one answer as it streams; anyclaude_tool_parser reads the tool calls in a text.
+// - anyclaude_proxy is all of it behind a port.
+// - anyclaude_buffer takes what functions write, anyclaude_error says why they failed.
+//
 // Conventions
 //
 // - Objects are opaque. What a function puts into `*out` or `*error` belongs to the caller, who gives
-//   it to its `_free` function exactly once. `_free` takes NULL.
-// - `const` arguments are shared: any number of threads may use them at the same time.
+//   it to its `_free` function exactly once. `_free` takes NULL. Freeing twice and using what was freed
+//   are undefined, as everywhere in C: set the pointer to NULL afterwards.
+// - `const` arguments are shared: any number of threads may use them at the same time. The others
+//   (streams, tool parsers, buffers) are used by one thread at a time, any one; a call that finds another
+//   in the object does nothing and gives ANYCLAUDE_BUSY. Nothing may be freed while a thread uses it.
 // - Functions that can fail return a status. `*out` is written only on success, `*error` only on
-//   failure; neither has to be initialised. `error` may be NULL.
+//   failure; neither has to be initialised. `error` may be NULL. A buffer gets all of a result or nothing.
 // - Every other pointer may be NULL too and then gives ANYCLAUDE_NULL_ARGUMENT, never a crash.
-// - JSON goes in and comes out as UTF-8 bytes with a length.
-// - The library keeps nothing by thread, installs no signal handler, and never ends the process.
+// - JSON goes in and comes out as UTF-8 bytes with a length. Bytes given to a function must not be
+//   those of the buffer that it appends to.
+// - A defect of the library is caught: ANYCLAUDE_PANIC, and the object that was called takes no more
+//   calls but `_free`. Its message also goes to standard error, as Rust does by itself.
+// - The library keeps nothing by thread, installs no signal handler, hook or logger, changes no disposition of
+//   a signal, raises no SIGPIPE and never ends the process.
 ";

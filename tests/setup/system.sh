@@ -48,12 +48,19 @@ check() {
     missing='' packages=''
     need "C and C++ compilers" build-essential "apt-get install build-essential, or Xcode's command line tools" c++ --version
     need "Python >= 3.10 with venv" "python3 python3-venv" "apt-get install python3 python3-venv" python_ok
+    need "pkg-config" pkg-config "apt-get install pkg-config" pkg-config --version
+    if [ "$(uname -s)" = Linux ]; then
+        need "valgrind, which watches the C tests" valgrind "apt-get install valgrind" valgrind --version
+    fi
     need "npm" npm "apt-get install npm, or with Node from nodejs.org" npm_ok
     need "Rust >= 1.88 with rustfmt and clippy" "" "rustup (rustup.rs); distributions are mostly too old" cargo_ok
     if [ "${1:-}" = clients ]; then
         need "Node >= 18" nodejs "apt-get install nodejs, or from nodejs.org" node_ok
         need "curl" curl "apt-get install curl" curl --version
         need "tmux, the terminal of Claude Code in the tests" tmux "apt-get install tmux" tmux -V
+        if [ "$(uname -s)" = Linux ] && ! "$root/tests/swift" --on-path; then
+            need "debootstrap, which brings Swift 6 (or Swift 6 itself)" debootstrap "apt-get install debootstrap" debootstrap --version
+        fi
         need "Chromium, which opens hostile pages" chromium "apt-get install chromium, or CHROMIUM=PATH" browser_ok
     fi
     [ -z "$missing" ]

@@ -13,6 +13,7 @@ use super::models::Catalog;
 use super::upstream::Upstream;
 use super::warnings::Warnings;
 use crate::backend::{self, BackendSpec, Model};
+use crate::door::strict;
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::{Secret, Secrets};
 use crate::toolcall::ToolFormat;
@@ -59,16 +60,7 @@ impl BackendChoice {
     /// # Errors
     /// [`ErrorKind::Config`] that names the key and what it takes.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let mut reader = serde_json::Deserializer::from_slice(json);
-        let fail = |what: String| Error::new(ErrorKind::Config, format!("backend choice: {what}"));
-        // Read into a struct, a list would pass for the values of its fields.
-        if !json.trim_ascii_start().starts_with(b"{") {
-            return Err(fail("must be a JSON object".to_owned()));
-        }
-        let choice = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| fail(format!("{}: {}", error.path(), error.inner())))?;
-        reader.end().map_err(|error| fail(error.to_string()))?;
-        Ok(choice)
+        strict("backend choice", json)
     }
 
     /// The settings of a proxy with this backend instead of its own.

@@ -13,6 +13,7 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connect::InTime;
+use super::quiet::QuietConnector;
 
 /// Idle connections are dropped before servers drop them (uvicorn: after 5 s), so that no request is
 /// written into a connection that is being closed.
@@ -26,7 +27,7 @@ pub(super) type Sent = Either<Full<Bytes>, Incoming>;
 
 /// A client with a pool of connections.
 #[derive(Clone, Debug)]
-pub(super) struct HttpClient(Client<InTime<HttpsConnector<HttpConnector>>, Sent>);
+pub(super) struct HttpClient(Client<InTime<HttpsConnector<QuietConnector<HttpConnector>>>, Sent>);
 
 /// The answer to a question.
 #[derive(Debug)]
@@ -41,8 +42,11 @@ impl HttpClient {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_nodelay(true);
-        let connector =
-            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(connector);
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(QuietConnector(connector));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_CONNECTION)

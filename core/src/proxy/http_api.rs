@@ -20,7 +20,7 @@ use crate::wire::{ApiError, ErrorType};
 /// Answers a request. Every answer has a `request-id`, every error is an Anthropic envelope; only what is
 /// no HTTP at all is refused before this.
 pub(super) async fn handle(proxy: Arc<Proxy>, request: Request<Incoming>) -> Result<Response<ReplyBody>, Infallible> {
-    let seed = Seed(random());
+    let seed = Seed::random();
     let request_id = seed.request_id();
     let (parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(|authority| authority.as_str());
@@ -167,15 +167,6 @@ fn percent_decode(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
-}
-
-/// Only uniqueness is asked of it; should the system's source fail, the clock stands in.
-fn random() -> u128 {
-    let mut bytes = [0; 16];
-    if getrandom::fill(&mut bytes).is_err() {
-        return std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-    }
-    u128::from_le_bytes(bytes)
 }
 
 #[cfg(test)]

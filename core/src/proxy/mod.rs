@@ -22,6 +22,7 @@ mod models;
 mod passthrough;
 mod pipeline;
 mod private;
+mod quiet;
 mod reply;
 mod run_file;
 mod server;

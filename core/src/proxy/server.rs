@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::quiet::Quiet;
 use super::{Config, Proxy, http_api};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -75,7 +76,7 @@ async fn serve_connection(stream: TcpStream, proxy: Arc<Proxy>, mut stopping: wa
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_buf_size(MAX_CONNECTION_BUFFER)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(Quiet(TokioIo::new(stream)), service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

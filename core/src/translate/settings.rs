@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::request::{Options, Translator};
 use super::supply::ToolSupply;
 use crate::backend;
-use crate::error::{Error, ErrorKind, Result};
+use crate::door::strict;
+use crate::error::Result;
 use crate::toolcall::ToolFormat;
 use crate::wire::Dialect;
 
@@ -46,9 +47,10 @@ impl Default for Settings {
 
 impl Translator {
     /// A translator by a JSON object with the keys `backend` (default `openai`), `model`,
-    /// `max_output_tokens`, `context_window`, `backend_api` (`chat`, or `messages` for a server's own Messages API), `tools` (`auto`,
-    /// `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name), `pin_lines` (a list of texts),
-    /// `prompt_opens_thinking`, `backend_stream` and `images` (booleans; left out, they are decided by what is known).
+    /// `max_output_tokens`, `context_window`, `backend_api` (`chat`, or `messages` for a server's own Messages API),
+    /// `tools` (`auto`, `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name),
+    /// `prompt_opens_thinking`, `backend_stream` and `images` (booleans; left out, they are decided by what is known) and
+    /// `pin_lines` (what lines begin with that are kept as a conversation saw them first).
     ///
     /// ```
     /// use anyclaude_core::{ErrorKind, Translator};
@@ -61,17 +63,9 @@ impl Translator {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] that names the key, or the backends there are.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) that names the key, or the backends there are.
     pub fn from_config_json(json: &[u8]) -> Result<Self> {
-        let fail = |what: String| Error::new(ErrorKind::Config, format!("config: {what}"));
-        // Read into a struct, a list would pass for the values of its fields.
-        if !json.trim_ascii_start().starts_with(b"{") {
-            return Err(fail("must be a JSON object".to_owned()));
-        }
-        let mut reader = serde_json::Deserializer::from_slice(json);
-        let settings: Settings = serde_path_to_error::deserialize(&mut reader)
-            .map_err(|error| fail(format!("{}: {}", error.path(), error.inner())))?;
-        reader.end().map_err(|error| fail(error.to_string()))?;
+        let settings: Settings = strict("config", json)?;
         let options = Options {
             model: settings.model,
             max_output_tokens: settings.max_output_tokens,

@@ -1,0 +1,3 @@
+module github.com/anyclaude/anyclaude/examples/go
+
+go 1.24
