@@ -15,7 +15,7 @@ VENV := .cache/venv
 RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 PYTEST = $(VENV)/tests/bin/python -m pytest
 
-.PHONY: help test $(STAGES) system setup-tests ffi install uninstall prefix bench-ffi wheel wheel-installed soak bench bench-python clean embedded bench-embedded
+.PHONY: help test $(STAGES) system setup-tests ffi install uninstall prefix bench-ffi wheel wheel-installed soak bench bench-python embedded bench-embedded clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -128,11 +128,11 @@ bench: ## run the benches
 bench-python: wheel-installed ## what crossing into Python costs: sizes, import, calls a second
 	$(VENV)/wheel/bin/python tests/bench/borders.py
 
-bench-embedded: wheel-installed ## what the Messages API costs inside a server, and as a proxy before it
-	$(VENV)/wheel/bin/python tests/bench/embedded.py
-
 bench-ffi: prefix ## calls a second across the C border, and the sizes of the libraries
 	tests/bench/ffi.sh
+
+bench-embedded: wheel-installed ## what the Messages API costs inside a server, and as a proxy before it
+	$(VENV)/wheel/bin/python tests/bench/embedded.py
 
 clean: ## remove what was built and installed
 	rm -rf .cache target core/fuzz/target

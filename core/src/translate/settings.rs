@@ -48,9 +48,9 @@ impl Default for Settings {
 impl Translator {
     /// A translator by a JSON object with the keys `backend` (default `openai`), `model`,
     /// `max_output_tokens`, `context_window`, `backend_api` (`chat`, or `messages` for a server's own Messages API),
-    /// `tools` (`auto`, `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name),
-    /// `prompt_opens_thinking`, `backend_stream` and `images` (booleans; left out, they are decided by what is known) and
-    /// `pin_lines` (what lines begin with that are kept as a conversation saw them first).
+    /// `tools` (`auto`, `on`, `text` or `off`), `tool_format` (`auto`, `off` or a format's name), `pin_lines` (what lines
+    /// begin with that are kept as a conversation saw them first), `prompt_opens_thinking`, `backend_stream` and `images`
+    /// (booleans; left out, they are decided by what is known).
     ///
     /// ```
     /// use anyclaude_core::{ErrorKind, Translator};
