@@ -1,11 +1,12 @@
 //! A backend's refusal, as the answer for the client.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::Value;
 
 use super::read::strict;
 use crate::error::Result;
-use crate::translate::{BackendFailure, RequestContext, classify};
+use crate::exchange::{Refusal, Reply};
+use crate::translate::RequestContext;
 use crate::wire::ApiError;
 
 #[derive(Deserialize, Default)]
@@ -32,12 +33,8 @@ impl RequestContext {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a head that makes no sense. Any status and body will do.
     pub fn failure(&self, status: u16, head: &[u8], body: &[u8]) -> Result<ApiError> {
         let head: Head = if head.is_empty() { Head::default() } else { strict("head", head)? };
-        let mut failure = BackendFailure::new(self.backend, status, body);
-        failure.content_type = head.content_type.as_deref();
-        failure.retry_after = head.retry_after.as_deref();
-        failure.max_tokens = self.max_tokens;
-        failure.estimated_prompt = self.estimated_input_tokens;
-        Ok(self.masked(classify(&failure)))
+        let (content_type, retry_after) = (head.content_type, head.retry_after);
+        Ok(Refusal { status, content_type, retry_after, body: body.to_vec() }.classify(self))
     }
 }
 
@@ -46,13 +43,9 @@ impl ApiError {
     /// (an object).
     #[must_use]
     pub fn to_answer_json(&self) -> String {
-        let mut headers = json!({"content-type": "application/json"});
-        if let (Some(seconds), Some(headers)) = (self.retry_after, headers.as_object_mut()) {
-            headers.insert("retry-after".to_owned(), seconds.to_string().into());
-        }
-        if let (Some(retry), Some(headers)) = (self.should_retry, headers.as_object_mut()) {
-            headers.insert("x-should-retry".to_owned(), retry.to_string().into());
-        }
+        let pairs =
+            Reply::error(self, "").headers.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
+        let headers = Value::Object(pairs.collect());
         let body = String::from_utf8_lossy(&self.to_json_without_id()).into_owned();
         format!(r#"{{"status":{},"headers":{headers},"body":{body}}}"#, self.status)
     }

@@ -92,7 +92,8 @@ impl Tries {
 }
 
 impl Refusal {
-    fn classify(&self, context: &RequestContext) -> ApiError {
+    /// What the client is told of it.
+    pub fn classify(&self, context: &RequestContext) -> ApiError {
         let mut failure = BackendFailure::new(context.backend, self.status, &self.body);
         failure.content_type = self.content_type.as_deref();
         failure.retry_after = self.retry_after.as_deref();
