@@ -11,6 +11,7 @@ use pyo3::types::{PyBytes, PyMapping};
 use crate::clock::now;
 use crate::context::RequestContext;
 use crate::errors::guarded;
+use crate::interpreter::sized;
 use crate::json::{Json, loads};
 use crate::seed::fresh;
 use crate::stream::StreamConverter;
@@ -117,12 +118,9 @@ impl Translator {
         key.session = session.unwrap_or(key.session);
         key.agent = agent.unwrap_or(key.agent);
         let hints = Hints::from_headers(header);
-        let translated = py.detach(|| {
-            guarded(|| {
-                let meta =
-                    RequestMeta { session: key, hints, now: now(), seed, models: &models, ..RequestMeta::default() };
-                self.0.request_json(body.as_ref(), &meta)
-            })
+        let translated = sized(py, body.as_ref().len(), || {
+            let meta = RequestMeta { session: key, hints, now: now(), seed, models: &models, ..RequestMeta::default() };
+            self.0.request_json(body.as_ref(), &meta)
         })?;
         Ok(Translated {
             body: PyBytes::new(py, &translated.body).unbind(),
@@ -156,12 +154,10 @@ impl Translator {
     /// Translates a whole answer of the server into a message, and remembers it.
     #[expect(clippy::needless_pass_by_value, reason = "arguments from Python come by value")]
     fn response<'py>(&self, py: Python<'py>, context: &RequestContext, body: Json) -> PyResult<Bound<'py, PyBytes>> {
-        let message = py.detach(|| {
-            guarded(|| {
-                let (message, turn) = self.0.response_json(&context.0, body.as_ref())?;
-                self.0.record(&context.0, &turn, now());
-                Ok(message)
-            })
+        let message = sized(py, body.as_ref().len(), || {
+            let (message, turn) = self.0.response_json(&context.0, body.as_ref())?;
+            self.0.record(&context.0, &turn, now());
+            Ok(message)
         })?;
         Ok(PyBytes::new(py, &message))
     }
