@@ -379,10 +379,11 @@ anyclaude_status anyclaude_tool_formats(anyclaude_buffer *out, anyclaude_error *
 // Makes a translator.
 //
 // `config_json` is an object with the optional keys `backend` (the kind of server, `"openai"` if left out),
-// `model` (the backend's model for requests that ask for a Claude model), `max_output_tokens`, `backend_api`
-// (`"chat"` if left out, or `"messages"` for the backend's own Messages API), `tools` (how the model gets its
-// tools: `"auto"`, `"on"`, `"text"` or `"off"`), `tool_format` (the format of calls looked for in its text:
-// `"auto"`, `"off"` or a format's name), `prompt_opens_thinking` and `backend_stream` (booleans), and
+// `model` (the backend's model for requests that ask for a Claude model), `max_output_tokens`, `context_window`
+// (in tokens), `backend_api` (`"chat"` if left out, or `"messages"` for the backend's own Messages API), `tools`
+// (how the model gets its tools: `"auto"`, `"on"`, `"text"` or `"off"`), `tool_format` (the format of calls looked
+// for in its text: `"auto"`, `"off"` or a format's name), `prompt_opens_thinking`, `backend_stream` and `images`
+// (whether images are sent; these three are booleans, and decided by what is known if left out), and
 // `pin_lines` (an array of what lines begin with that stay as a conversation saw them first). Free `*out` with
 // `anyclaude_translator_free`.
 //
