@@ -11,6 +11,19 @@ case $prefix in
 esac
 libdir=${LIBDIR:-$prefix/lib}
 includedir=${INCLUDEDIR:-$prefix/include}
+
+# Spaces are fine; the rest means something in a pkg-config file, and has no form there that every reader knows.
+for path in "PREFIX $prefix" "LIBDIR $libdir" "INCLUDEDIR $includedir"; do
+    case ${path#* } in
+        *[\\\$\"\'\`\#]* | *'
+'* | *'	'*)
+            echo "install.sh: ${path%% *} is \"${path#* }\": a pkg-config file cannot tell of a path with \\ \$ \" ' \` # or a" \
+                "tab or line break in it; take another" >&2
+            exit 1
+            ;;
+    esac
+done
+
 lib=${DESTDIR:-}$libdir
 include=${DESTDIR:-}$includedir/anyclaude
 
@@ -35,7 +48,11 @@ ln -sf "$named" "$lib/$shared"
 chmod 644 "$lib/libanyclaude.a"
 install -m 644 "$root/include/anyclaude.h" "$include"
 install -m 644 "$root/include/CAnyclaude/module.modulemap" "$include/CAnyclaude"
+# A path as a pkg-config file has it, as the replacement of a sed command.
+path() {
+    printf '%s\n' "$1" | sed -e 's/ /\\ /g' -e 's/[\\&|]/\\&/g'
+}
 for name in anyclaude anyclaude-static; do
-    sed -e "s|@PREFIX@|$prefix|" -e "s|@LIBDIR@|$libdir|" -e "s|@INCLUDEDIR@|$includedir|" \
+    sed -e "s|@PREFIX@|$(path "$prefix")|" -e "s|@LIBDIR@|$(path "$libdir")|" -e "s|@INCLUDEDIR@|$(path "$includedir")|" \
         -e "s|@VERSION@|$version|" -e "s|@NATIVE@|$native|" "$root/ffi/$name.pc.in" > "$lib/pkgconfig/$name.pc"
 done

@@ -83,7 +83,8 @@ typedef struct {
 typedef int32_t anyclaude_status;
 
 // Takes one record of a log: a JSON object with `time_ms` (since the Unix epoch), `level`, `target`, `message`,
-// `request_id` and `fields`. Its bytes live during the call. No prompt, answer or secret is in it.
+// `request_id` and `fields`. Its bytes live during the call. Secrets are never in it, and of prompts and answers only
+// what a server quotes of a request in an error of its own.
 typedef void (*anyclaude_log_callback)(void *userdata, anyclaude_bytes record);
 
 // Frees what a callback was given.
@@ -94,10 +95,11 @@ typedef void (*anyclaude_free_userdata)(void *userdata);
 // `callback` is called on threads of the proxy, and on those that start it, stop it or give it another backend; with
 // one record at a time, and not after `anyclaude_proxy_stop` or `_free` has returned. It must come back: not by
 // `longjmp`, nor by an exception. It must not wait for a thread that is in a call on the same proxy. In it,
-// `anyclaude_proxy_stop` fails with `ANYCLAUDE_WOULD_DEADLOCK`, and `anyclaude_proxy_free` is forbidden.
+// `anyclaude_proxy_stop`, `_next_event` and `_set_backend` fail with `ANYCLAUDE_WOULD_DEADLOCK` and do nothing, and
+// `anyclaude_proxy_free` is forbidden; the other calls on the proxy work.
 //
 // `free_userdata` is called exactly once, after the last record, on any of those threads; also when the start fails,
-// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read.
+// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read. It may call what the callback may.
 typedef struct {
     // `sizeof(anyclaude_log)`. Fields that come after what the caller knew take their default.
     size_t struct_size;
@@ -257,7 +259,8 @@ anyclaude_status anyclaude_proxy_prefix_reports(const anyclaude_proxy *proxy,
 // `choice_json` is an object with `backend` (the kind of server) and the optional keys `backend_url`, `backend_api`,
 // `api_key`, `model`, `context_window`, `tools`, `tool_format`, `prompt_opens_thinking`, `backend_stream` and `images`.
 //
-// Fails with `ANYCLAUDE_CONFIG` if a key or value makes no sense, and with `ANYCLAUDE_STOPPED` after the stop.
+// Fails with `ANYCLAUDE_CONFIG` if a key or value makes no sense, with `ANYCLAUDE_STOPPED` after the stop, and with
+// `ANYCLAUDE_WOULD_DEADLOCK` in a callback of the proxy.
 anyclaude_status anyclaude_proxy_set_backend(const anyclaude_proxy *proxy,
                                              anyclaude_bytes choice_json,
                                              anyclaude_error **error);
@@ -267,23 +270,26 @@ anyclaude_status anyclaude_proxy_set_backend(const anyclaude_proxy *proxy,
 // nobody pulled for so long that the oldest events were dropped. Each event goes to one caller.
 //
 // Fails with `ANYCLAUDE_TIMEOUT` when nothing came, and with `ANYCLAUDE_STOPPED` once the proxy has stopped and all
-// events have been given; a stop wakes all who wait.
+// events have been given; a stop wakes all who wait. Fails with `ANYCLAUDE_WOULD_DEADLOCK` in a callback of the proxy.
 anyclaude_status anyclaude_proxy_next_event(const anyclaude_proxy *proxy,
                                             uint32_t timeout_ms,
                                             anyclaude_buffer *out,
                                             anyclaude_error **error);
 
 // Takes no more requests, waits up to `grace_ms` milliseconds for those in flight, then breaks them off. When it
-// returns, the threads of the proxy have ended and its log is closed. Again, it does nothing; from several threads, all
-// wait for the one stop. The proxy still tells its counters, and the events that nobody has pulled.
+// returns, the log is closed and the threads of the proxy have ended, but for one that looks up a name or reads a large
+// document, which nothing can break off: it waits for those up to two seconds more than `grace_ms`, and they end by
+// themselves. Again, it does nothing; from several threads, all wait for the one stop. The proxy still tells its
+// counters, and the events that nobody has pulled.
 //
 // Fails with `ANYCLAUDE_WOULD_DEADLOCK` in a callback of the proxy.
 anyclaude_status anyclaude_proxy_stop(const anyclaude_proxy *proxy,
                                       uint32_t grace_ms,
                                       anyclaude_error **error);
 
-// Frees a proxy, once no thread uses it any more; one that runs is stopped at once, and what is in flight broken off.
-// Not from a callback of the proxy. NULL is fine.
+// Frees a proxy, once no thread uses it any more; one that runs is stopped first, without any grace: what is in flight
+// is broken off, and threads that cannot be are waited for up to two seconds, as by `anyclaude_proxy_stop`. Not from a
+// callback of the proxy. NULL is fine.
 void anyclaude_proxy_free(anyclaude_proxy *proxy);
 
 // Makes the converter of one answer to this request, which may be freed before it. Free `*out` with
@@ -309,7 +315,11 @@ anyclaude_status anyclaude_stream_push_chunk(anyclaude_stream *stream,
                                              anyclaude_progress *progress,
                                              anyclaude_error **error);
 
-// Call when the client has been sent nothing for some seconds: appends a ping to `out`. `progress` may be NULL.
+// Call when the client has been sent nothing for some seconds: appends a ping to `out`, after the begin of the stream
+// where nothing has been pushed yet. `progress` may be NULL.
+//
+// Where the backend's answer is complete and only the end of its stream has not come, it appends the client's end
+// instead, and `progress` becomes `ANYCLAUDE_PROGRESS_ENDED`.
 anyclaude_status anyclaude_stream_tick(anyclaude_stream *stream,
                                        anyclaude_buffer *out,
                                        anyclaude_progress *progress,

@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::handle::{Bytes, Host, log_of};
 
 /// Takes one record of a log: a JSON object with `time_ms` (since the Unix epoch), `level`, `target`, `message`,
-/// `request_id` and `fields`. Its bytes live during the call. No prompt, answer or secret is in it.
+/// `request_id` and `fields`. Its bytes live during the call. Secrets are never in it, and of prompts and answers only
+/// what a server quotes of a request in an error of its own.
 pub type LogCallback = Option<extern "C" fn(userdata: *mut c_void, record: Bytes)>;
 
 /// Frees what a callback was given.
@@ -19,10 +20,11 @@ pub type FreeUserdata = Option<extern "C" fn(userdata: *mut c_void)>;
 /// `callback` is called on threads of the proxy, and on those that start it, stop it or give it another backend; with
 /// one record at a time, and not after `anyclaude_proxy_stop` or `_free` has returned. It must come back: not by
 /// `longjmp`, nor by an exception. It must not wait for a thread that is in a call on the same proxy. In it,
-/// `anyclaude_proxy_stop` fails with `ANYCLAUDE_WOULD_DEADLOCK`, and `anyclaude_proxy_free` is forbidden.
+/// `anyclaude_proxy_stop`, `_next_event` and `_set_backend` fail with `ANYCLAUDE_WOULD_DEADLOCK` and do nothing, and
+/// `anyclaude_proxy_free` is forbidden; the other calls on the proxy work.
 ///
 /// `free_userdata` is called exactly once, after the last record, on any of those threads; also when the start fails,
-/// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read.
+/// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read. It may call what the callback may.
 #[repr(C)]
 pub struct Log {
     /// `sizeof(anyclaude_log)`. Fields that come after what the caller knew take their default.

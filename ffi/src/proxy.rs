@@ -99,7 +99,8 @@ pub extern "C" fn anyclaude_proxy_prefix_reports(
 /// `choice_json` is an object with `backend` (the kind of server) and the optional keys `backend_url`, `backend_api`,
 /// `api_key`, `model`, `context_window`, `tools`, `tool_format`, `prompt_opens_thinking`, `backend_stream` and `images`.
 ///
-/// Fails with `ANYCLAUDE_CONFIG` if a key or value makes no sense, and with `ANYCLAUDE_STOPPED` after the stop.
+/// Fails with `ANYCLAUDE_CONFIG` if a key or value makes no sense, with `ANYCLAUDE_STOPPED` after the stop, and with
+/// `ANYCLAUDE_WOULD_DEADLOCK` in a callback of the proxy.
 #[unsafe(no_mangle)]
 pub extern "C" fn anyclaude_proxy_set_backend(
     proxy: Option<&Proxy>,
@@ -119,7 +120,7 @@ pub extern "C" fn anyclaude_proxy_set_backend(
 /// nobody pulled for so long that the oldest events were dropped. Each event goes to one caller.
 ///
 /// Fails with `ANYCLAUDE_TIMEOUT` when nothing came, and with `ANYCLAUDE_STOPPED` once the proxy has stopped and all
-/// events have been given; a stop wakes all who wait.
+/// events have been given; a stop wakes all who wait. Fails with `ANYCLAUDE_WOULD_DEADLOCK` in a callback of the proxy.
 #[unsafe(no_mangle)]
 pub extern "C" fn anyclaude_proxy_next_event(
     proxy: Option<&Proxy>,
@@ -134,8 +135,10 @@ pub extern "C" fn anyclaude_proxy_next_event(
 }
 
 /// Takes no more requests, waits up to `grace_ms` milliseconds for those in flight, then breaks them off. When it
-/// returns, the threads of the proxy have ended and its log is closed. Again, it does nothing; from several threads, all
-/// wait for the one stop. The proxy still tells its counters, and the events that nobody has pulled.
+/// returns, the log is closed and the threads of the proxy have ended, but for one that looks up a name or reads a large
+/// document, which nothing can break off: it waits for those up to two seconds more than `grace_ms`, and they end by
+/// themselves. Again, it does nothing; from several threads, all wait for the one stop. The proxy still tells its
+/// counters, and the events that nobody has pulled.
 ///
 /// Fails with `ANYCLAUDE_WOULD_DEADLOCK` in a callback of the proxy.
 #[unsafe(no_mangle)]
@@ -150,8 +153,9 @@ pub extern "C" fn anyclaude_proxy_stop(
     })
 }
 
-/// Frees a proxy, once no thread uses it any more; one that runs is stopped at once, and what is in flight broken off.
-/// Not from a callback of the proxy. NULL is fine.
+/// Frees a proxy, once no thread uses it any more; one that runs is stopped first, without any grace: what is in flight
+/// is broken off, and threads that cannot be are waited for up to two seconds, as by `anyclaude_proxy_stop`. Not from a
+/// callback of the proxy. NULL is fine.
 #[unsafe(no_mangle)]
 pub extern "C" fn anyclaude_proxy_free(proxy: Option<Box<Proxy>>) {
     free(proxy);

@@ -80,7 +80,11 @@ pub extern "C" fn anyclaude_stream_push_chunk(
     })
 }
 
-/// Call when the client has been sent nothing for some seconds: appends a ping to `out`. `progress` may be NULL.
+/// Call when the client has been sent nothing for some seconds: appends a ping to `out`, after the begin of the stream
+/// where nothing has been pushed yet. `progress` may be NULL.
+///
+/// Where the backend's answer is complete and only the end of its stream has not come, it appends the client's end
+/// instead, and `progress` becomes `ANYCLAUDE_PROGRESS_ENDED`.
 #[unsafe(no_mangle)]
 pub extern "C" fn anyclaude_stream_tick(
     stream: Option<NonNull<Stream>>,
@@ -88,7 +92,13 @@ pub extern "C" fn anyclaude_stream_tick(
     progress: Option<&mut MaybeUninit<Progress>>,
     error: Option<&mut MaybeUninit<Option<Box<Error>>>>,
 ) -> Status {
-    guard(error, || convert(stream, out, progress, StreamConverter::tick))
+    guard(error, || {
+        convert(stream, out, progress, |core, out| {
+            // A backend that has not said anything yet is what pings are for: the client's stream begins here.
+            core.start(out);
+            core.tick(out)
+        })
+    })
 }
 
 /// The backend's stream has broken: appends the end of the client's stream to `out`. `status` is the HTTP status

@@ -8,23 +8,38 @@
 static const char *const DEMO = "{\"backend\":\"demo\"}";
 
 typedef struct {
-    const anyclaude_proxy *proxy;
-    atomic_int records, frees, deadlocks;
+    /* To be called back on; other threads read it while it is set. */
+    _Atomic(const anyclaude_proxy *) proxy;
+    pthread_t host;
+    atomic_int records, frees, refused_to_host, refused_to_workers;
 } journal;
+
+/* What waits for the proxy is refused to its own callbacks, and does nothing. */
+static void meddle(journal *to) {
+    const anyclaude_proxy *proxy = to->proxy;
+    if (proxy == NULL) return;
+    anyclaude_buffer *out = anyclaude_buffer_new();
+    FAILS(anyclaude_proxy_next_event(proxy, UINT32_MAX, out, &error), ANYCLAUDE_WOULD_DEADLOCK, "would_deadlock");
+    FAILS(anyclaude_proxy_set_backend(proxy, text(DEMO), &error), ANYCLAUDE_WOULD_DEADLOCK, "would_deadlock");
+    FAILS(anyclaude_proxy_stop(proxy, 0, &error), ANYCLAUDE_WOULD_DEADLOCK, "would_deadlock");
+    CHECK(anyclaude_proxy_stats(proxy, out, NULL) == ANYCLAUDE_OK);
+    anyclaude_buffer_free(out);
+    if (pthread_equal(pthread_self(), to->host)) to->refused_to_host++;
+    else to->refused_to_workers++;
+}
 
 static void take(void *userdata, anyclaude_bytes record) {
     journal *to = userdata;
     CHECK(begins(record, "{\"") && contains(record, "\"level\":"));
     CHECK(to->frees == 0);
     to->records++;
-    if (to->proxy != NULL) {
-        FAILS(anyclaude_proxy_stop(to->proxy, 0, &error), ANYCLAUDE_WOULD_DEADLOCK, "would_deadlock");
-        to->deadlocks++;
-    }
+    meddle(to);
 }
 
 static void let_go(void *userdata) {
-    ((journal *)userdata)->frees++;
+    journal *to = userdata;
+    to->frees++;
+    meddle(to);
 }
 
 static void next_event(const anyclaude_proxy *proxy, anyclaude_buffer *out) {
@@ -96,18 +111,28 @@ static void starts_that_cannot_be(void) {
 }
 
 static void the_log(void) {
-    journal to = {0};
+    journal to = {.host = pthread_self()};
     anyclaude_log log = {sizeof log, text("debug"), take, &to, let_go};
     anyclaude_proxy *proxy = make_proxy(DEMO, &log);
     int client = connect_to(anyclaude_proxy_port(proxy));
-    /* From here on each record tries to stop the proxy, which must be refused. */
+    /* From here on each record calls the proxy back. */
     to.proxy = proxy;
-    CHECK(anyclaude_proxy_set_backend(proxy, text(DEMO), NULL) == ANYCLAUDE_OK);
     post(client, "{\"model\":7}");
     free(read_all(client));
     close(client);
+    /* By a worker: this thread has not been in a call since. */
+    CHECK(to.refused_to_workers > 0 && to.refused_to_host == 0);
+    /* Nothing was poisoned by it, and this thread's own calls are not its callback's. */
+    CHECK(anyclaude_proxy_set_backend(proxy, text(DEMO), NULL) == ANYCLAUDE_OK);
+    CHECK(to.refused_to_host > 0);
+    anyclaude_buffer *out = anyclaude_buffer_new();
+    next_event(proxy, out);
+    anyclaude_buffer_free(out);
+    int before = to.refused_to_host + to.refused_to_workers;
     CHECK(anyclaude_proxy_stop(proxy, 5000, NULL) == ANYCLAUDE_OK);
-    CHECK(to.records > 0 && to.deadlocks > 0 && to.frees == 1);
+    /* At least by the free. */
+    CHECK(to.refused_to_host + to.refused_to_workers > before);
+    CHECK(to.records > 0 && to.frees == 1);
     anyclaude_proxy_free(proxy);
     CHECK(to.frees == 1);
 }

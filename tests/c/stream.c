@@ -3,6 +3,7 @@
 #include "check.h"
 
 static const char *const CHUNK = "{\"choices\":[{\"delta\":{\"content\":\"Hello\"}}]}";
+static const char *const STOPPED = "{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}";
 static const char *const LAST = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
 static void an_answer(void) {
@@ -19,7 +20,7 @@ static void an_answer(void) {
     CHECK(begins(anyclaude_buffer_bytes(out), "event: message_start\n"));
     anyclaude_buffer_clear(out);
     CHECK(anyclaude_stream_tick(stream, out, &progress, NULL) == ANYCLAUDE_OK);
-    CHECK(contains(anyclaude_buffer_bytes(out), "event: ping"));
+    CHECK(begins(anyclaude_buffer_bytes(out), "event: ping\n"));
     CHECK(anyclaude_stream_push_chunk(stream, text(CHUNK), out, &progress, NULL) == ANYCLAUDE_OK);
     CHECK(progress == ANYCLAUDE_PROGRESS_ANSWERING);
     CHECK(contains(anyclaude_buffer_bytes(out), "\"text\":\"Hello\""));
@@ -69,6 +70,31 @@ static void an_answer_that_breaks(void) {
     anyclaude_translated_free(about);
 }
 
+/* Pings keep a client waiting while the server reads its prompt, and end an answer that only lacks its end. */
+static void ticks(void) {
+    anyclaude_translated *about = NULL;
+    CHECK(anyclaude_translated_new(text("{\"model\":\"m\"}"), &about, NULL) == ANYCLAUDE_OK);
+    anyclaude_buffer *out = anyclaude_buffer_new();
+    anyclaude_stream *stream = make_stream(about);
+    anyclaude_progress progress = -1;
+    CHECK(anyclaude_stream_tick(stream, out, &progress, NULL) == ANYCLAUDE_OK);
+    CHECK(progress == ANYCLAUDE_PROGRESS_WAITING);
+    CHECK(begins(anyclaude_buffer_bytes(out), "event: message_start\n"));
+    CHECK(contains(anyclaude_buffer_bytes(out), "event: ping\n"));
+
+    anyclaude_buffer_clear(out);
+    CHECK(anyclaude_stream_push_chunk(stream, text(CHUNK), out, &progress, NULL) == ANYCLAUDE_OK);
+    CHECK(begins(anyclaude_buffer_bytes(out), "event: content_block_start\n"));
+    CHECK(anyclaude_stream_push_chunk(stream, text(STOPPED), out, &progress, NULL) == ANYCLAUDE_OK);
+    CHECK(progress == ANYCLAUDE_PROGRESS_ANSWERING);
+    CHECK(anyclaude_stream_tick(stream, out, &progress, NULL) == ANYCLAUDE_OK);
+    CHECK(progress == ANYCLAUDE_PROGRESS_ENDED);
+    CHECK(contains(anyclaude_buffer_bytes(out), "event: message_stop\n"));
+    anyclaude_stream_free(stream);
+    anyclaude_buffer_free(out);
+    anyclaude_translated_free(about);
+}
+
 static const char *const TOOLS = "{\"format\":\"hermes\",\"seed\":1,\"tools\":[{\"name\":\"look\"}]}";
 static const char *const CALL = "S\303\255.\n<tool_call>\n{\"name\":\"look\",\"arguments\":{}}\n</tool_call>";
 
@@ -105,6 +131,7 @@ static void tool_calls(void) {
 int main(void) {
     an_answer();
     an_answer_that_breaks();
+    ticks();
     tool_calls();
     return 0;
 }

@@ -70,6 +70,25 @@ into_a_package_and_out() {
     [ -z "$left" ] || die "uninstalling leaves $left"
 }
 
+# By what sed takes for its own, and with spaces, as a home folder may have them.
+into_folders_with_odd_names() {
+    odd="$work/the C & C|o (2)"
+    PREFIX=$odd "$root/ffi/install.sh" install "$build"
+    for pkg in anyclaude anyclaude-static; do
+        flags=$(PKG_CONFIG_PATH="$odd/lib/pkgconfig" pkg-config --cflags --libs "$pkg")
+        eval "cc \"\$work/both.c\" -o \"\$work/odd\" \"\$work/libother.a\" $flags"
+        LD_LIBRARY_PATH=$odd/lib "$work/odd"
+    done
+    PREFIX=$odd "$root/ffi/install.sh" uninstall "$build"
+    left=$(find "$odd" ! -type d)
+    [ -z "$left" ] || die "uninstalling leaves $left"
+    for bad in 'back\slash' 'dollar$' 'quote"' "quote'" 'tick`' 'hash#' "tab	" 'line
+break'; do
+        if PREFIX=$work/$bad "$root/ffi/install.sh" install "$build" 2> "$work/error"; then die "taken: $bad"; fi
+        grep -q '^install.sh: PREFIX is "' "$work/error" || die "refused without a word: $bad: $(cat "$work/error")"
+    done
+}
+
 examples() {
     for pkg in anyclaude anyclaude-static; do
         make -s -C "$root/examples/c" PKG=$pkg BUILD="$work/$pkg"
@@ -112,5 +131,6 @@ where_there_is_no_shared_library
 only_our_names
 beside_other_rust
 into_a_package_and_out
+into_folders_with_odd_names
 examples
-echo "install: shared, static, with other Rust, DESTDIR, uninstall, examples/c: all as it should be"
+echo "install: shared, static, with other Rust, DESTDIR, odd names, uninstall, examples/c: all as it should be"

@@ -22,10 +22,14 @@ import (
 // ErrClosed is what a closed object answers.
 var ErrClosed = errors.New("anyclaude: closed")
 
-// ErrStopped and ErrTimeout are what errors.Is compares by Kind.
+// These are what errors.Is compares by Kind.
 var (
+	// ErrStopped is for what needs a proxy that runs.
 	ErrStopped = &Error{Kind: "stopped"}
+	// ErrTimeout is for what has not come in its time.
 	ErrTimeout = &Error{Kind: "timeout"}
+	// ErrWouldDeadlock is for calls in the log of a proxy that would wait for it.
+	ErrWouldDeadlock = &Error{Kind: "would_deadlock"}
 )
 
 // Error is a failure of the library.

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -140,9 +141,41 @@ func (w writer) Write(data []byte) (int, error) { return w(data) }
 
 func TestPings(t *testing.T) {
 	converter := converter(t)
-	must[[]byte](t)(converter.Push(nil))
-	if ping := must[[]byte](t)(converter.Tick()); !bytes.Contains(ping, []byte("event: ping")) {
+	ping := must[[]byte](t)(converter.Tick()) // the server has said nothing yet
+	if !bytes.HasPrefix(ping, []byte("event: message_start\n")) || !bytes.Contains(ping, []byte("event: ping\n")) {
 		t.Errorf("%s", ping)
+	}
+	done := strings.LastIndex(stream, "data: [DONE]")
+	must[[]byte](t)(converter.Push([]byte(stream[:done])))
+	if converter.Ended() {
+		t.Error("ended before its end")
+	}
+	// Nothing but the close is missing.
+	if last := must[[]byte](t)(converter.Tick()); !bytes.Contains(last, []byte("event: message_stop\n")) || !converter.Ended() {
+		t.Errorf("%v %s", converter.Ended(), last)
+	}
+}
+
+// A second goroutine in a stream is refused, and both may look whether it has ended.
+func TestOneGoroutineAtATime(t *testing.T) {
+	converter := converter(t)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for range 100 {
+				var told *Error
+				if _, err := converter.Push([]byte(stream)); err != nil && (!errors.As(err, &told) || told.Kind != "busy") {
+					t.Error(err)
+				}
+				converter.Ended()
+			}
+		}()
+	}
+	all.Wait()
+	if !converter.Ended() {
+		t.Error("not ended")
 	}
 }
 
@@ -237,6 +270,52 @@ func TestTheProxy(t *testing.T) {
 	// Written by other threads, and closed with the proxy.
 	if !strings.Contains(log.String(), "level=") {
 		t.Errorf("no log: %q", log.String())
+	}
+}
+
+// A logger that calls the proxy back, on a thread of the proxy.
+type meddler struct {
+	proxy  atomic.Pointer[Proxy]
+	errors chan error
+}
+
+func (m *meddler) Enabled(context.Context, slog.Level) bool { return true }
+func (m *meddler) WithAttrs([]slog.Attr) slog.Handler       { return m }
+func (m *meddler) WithGroup(string) slog.Handler            { return m }
+
+func (m *meddler) Handle(context.Context, slog.Record) error {
+	if proxy := m.proxy.Swap(nil); proxy != nil {
+		_, err := proxy.NextEvent(context.Background())
+		m.errors <- err
+		m.errors <- proxy.SetBackend(Config{"backend": "demo"})
+		m.errors <- proxy.Close()
+	}
+	return nil
+}
+
+func TestTheLogCannotStopItsProxy(t *testing.T) {
+	handler := &meddler{errors: make(chan error, 3)}
+	proxy := must[*Proxy](t)(Start(Config{"backend": "demo"}, slog.New(handler)))
+	handler.proxy.Store(proxy)
+	response, err := http.Post(proxy.URL()+"/v1/messages", "application/json", strings.NewReader(`{"model":7}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	for range 3 {
+		if err := <-handler.errors; !errors.Is(err, ErrWouldDeadlock) {
+			t.Error(err)
+		}
+	}
+	// Nothing is broken by it, and closed it is closed.
+	if err := proxy.SetBackend(Config{"backend": "demo"}); err != nil {
+		t.Error(err)
+	}
+	if err := proxy.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := http.Get(proxy.URL()); err == nil {
+		t.Error("the port still answers")
 	}
 }
 

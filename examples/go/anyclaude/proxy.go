@@ -139,7 +139,8 @@ func (p *Proxy) Events(ctx context.Context) iter.Seq2[Event, error] {
 }
 
 // Stop takes no more requests, waits up to grace for those in flight, then breaks them off. It returns when the proxy's
-// threads have ended; counters and events can still be read.
+// threads have ended, or two seconds later if one looks up a name or reads a large document; counters and events can
+// still be read.
 func (p *Proxy) Stop(grace time.Duration) error {
 	milliseconds := min(max(grace.Milliseconds(), 0), math.MaxUint32)
 	return p.use(func(proxy unsafe.Pointer) error {
@@ -148,13 +149,18 @@ func (p *Proxy) Stop(grace time.Duration) error {
 	})
 }
 
-// Close stops the proxy at once and frees it.
+// Close stops the proxy, without any grace, and frees it. Only in the proxy's own log it is refused, with ErrWouldDeadlock.
 func (p *Proxy) Close() error {
 	// First, since it wakes those who wait for events: the proxy is freed when no call uses it.
-	if err := p.Stop(0); err != nil && !errors.Is(err, ErrClosed) {
-		return err
+	err := p.Stop(0)
+	switch {
+	case errors.Is(err, ErrWouldDeadlock):
+		return err // freeing it here would wait for this call
+	case errors.Is(err, ErrClosed):
+		err = nil
 	}
-	return p.object.Close()
+	// Whatever else has failed, as after a defect: being freed stops it, too.
+	return errors.Join(err, p.object.Close())
 }
 
 func (p *Proxy) tell(call func(*C.anyclaude_proxy, *C.anyclaude_buffer, **C.anyclaude_error) C.anyclaude_status) ([]byte, error) {

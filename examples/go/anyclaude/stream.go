@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -14,7 +15,7 @@ import (
 // time may use it; another is refused with an Error of kind "busy".
 type Stream struct {
 	*object
-	ended bool
+	ended atomic.Bool
 }
 
 // NewStream makes the converter of the answer to a request, which may be closed before it.
@@ -38,16 +39,30 @@ func (s *Stream) Push(data []byte) ([]byte, error) {
 		defer l.end()
 		var progress C.anyclaude_progress
 		status := C.anyclaude_stream_push(p, l.bytes(data), out, &progress, cause)
-		s.ended = s.ended || status == C.ANYCLAUDE_OK && progress == C.ANYCLAUDE_PROGRESS_ENDED
+		s.reached(status, progress)
 		return status
 	})
 }
 
-// Tick gives a ping: for when the client has been sent nothing for some seconds.
+// Tick gives a ping: for when the client has been sent nothing for some seconds, also before the first Push. Where the
+// server's answer is complete and only the end of its stream has not come, it gives the client's end.
 func (s *Stream) Tick() ([]byte, error) {
 	return s.convert(func(p *C.anyclaude_stream, out *C.anyclaude_buffer, cause **C.anyclaude_error) C.anyclaude_status {
-		return C.anyclaude_stream_tick(p, out, nil, cause)
+		var progress C.anyclaude_progress
+		status := C.anyclaude_stream_tick(p, out, &progress, cause)
+		s.reached(status, progress)
+		return status
 	})
+}
+
+// Ended tells whether the last event has been given; the rest of the server's stream is of no interest.
+func (s *Stream) Ended() bool { return s.ended.Load() }
+
+// reached takes the progress of a call. Calls share a lock that is for freeing only, so that it is atomic.
+func (s *Stream) reached(status C.anyclaude_status, progress C.anyclaude_progress) {
+	if status == C.ANYCLAUDE_OK && progress == C.ANYCLAUDE_PROGRESS_ENDED {
+		s.ended.Store(true)
+	}
 }
 
 // Fail ends the client's stream because the server's has broken.
@@ -55,14 +70,18 @@ func (s *Stream) Fail(status int, message string) ([]byte, error) {
 	return s.convert(func(p *C.anyclaude_stream, out *C.anyclaude_buffer, cause **C.anyclaude_error) C.anyclaude_status {
 		var l loan
 		defer l.end()
-		return C.anyclaude_stream_fail(p, C.uint16_t(status), l.text(message), out, cause)
+		ended := C.anyclaude_stream_fail(p, C.uint16_t(status), l.text(message), out, cause)
+		s.reached(ended, C.ANYCLAUDE_PROGRESS_ENDED)
+		return ended
 	})
 }
 
 // Finish ends the client's stream because the server's has ended.
 func (s *Stream) Finish() ([]byte, error) {
 	return s.convert(func(p *C.anyclaude_stream, out *C.anyclaude_buffer, cause **C.anyclaude_error) C.anyclaude_status {
-		return C.anyclaude_stream_finish(p, out, cause)
+		ended := C.anyclaude_stream_finish(p, out, cause)
+		s.reached(ended, C.ANYCLAUDE_PROGRESS_ENDED)
+		return ended
 	})
 }
 
@@ -108,7 +127,7 @@ func (r *reader) next() ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case failure == nil && !r.stream.ended:
+	case failure == nil && !r.stream.Ended():
 		return events, nil
 	case failure == nil:
 		failure = io.EOF // what follows the end is of no interest

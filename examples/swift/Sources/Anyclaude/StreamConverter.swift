@@ -15,17 +15,15 @@ public final class StreamConverter {
 
     /// Takes the next bytes of the server's stream, cut anywhere; gives the events for the client.
     public func push(_ bytes: [UInt8]) throws(AnyclaudeError) -> [UInt8] {
-        var progress = ANYCLAUDE_PROGRESS_WAITING
-        let events = try filled { out, error in
-            lent(bytes) { anyclaude_stream_push(pointer, $0, out, &progress, error) }
+        try advanced { out, progress, error in
+            lent(bytes) { anyclaude_stream_push(pointer, $0, out, progress, error) }
         }
-        ended = progress == ANYCLAUDE_PROGRESS_ENDED
-        return events
     }
 
-    /// A ping, for when the client has been sent nothing for some seconds.
+    /// A ping, for when the client has been sent nothing for some seconds, also before the first `push`. Where the server's
+    /// answer is complete and only the end of its stream has not come, the client's end.
     public func tick() throws(AnyclaudeError) -> [UInt8] {
-        try filled { anyclaude_stream_tick(pointer, $0, nil, $1) }
+        try advanced { anyclaude_stream_tick(pointer, $0, $1, $2) }
     }
 
     /// The server's stream has broken: ends the client's.
@@ -38,5 +36,14 @@ public final class StreamConverter {
     public func finish() throws(AnyclaudeError) -> [UInt8] {
         ended = true
         return try filled { anyclaude_stream_finish(pointer, $0, $1) }
+    }
+
+    private func advanced(
+        _ call: (OpaquePointer, UnsafeMutablePointer<anyclaude_progress>, Place) -> anyclaude_status
+    ) throws(AnyclaudeError) -> [UInt8] {
+        var progress = ANYCLAUDE_PROGRESS_WAITING
+        let events = try filled { call($0, &progress, $1) }
+        ended = progress == ANYCLAUDE_PROGRESS_ENDED
+        return events
     }
 }

@@ -59,8 +59,18 @@ func failure(_ work: () throws -> Void) -> AnyclaudeError? {
 
     @Test func aStreamThatBreaks() throws {
         let broken = try StreamConverter(for: TranslatedRequest(model: "claude-x"))
-        let events = try broken.push(Array(stream.utf8.prefix(60))) + broken.tick() + broken.fail("the cable was cut")
-        #expect(string(events).contains("event: ping") && string(events).contains("the cable was cut"))
+        let events = try broken.push(Array(stream.utf8.prefix(60))) + broken.fail("the cable was cut")
+        #expect(string(events).contains("event: error") && string(events).contains("the cable was cut"))
+    }
+
+    /// Before the server has said anything, and where nothing but its last word is missing.
+    @Test func ticks() throws {
+        let converter = try StreamConverter(for: TranslatedRequest(model: "claude-x"))
+        let ping = string(try converter.tick())
+        #expect(ping.hasPrefix("event: message_start\n") && ping.contains("event: ping\n"))
+        _ = try converter.push(Array(stream.utf8.prefix(stream.utf8.count - "data: [DONE]\n\n".utf8.count)))
+        #expect(!converter.ended)
+        #expect(string(try converter.tick()).hasSuffix("{\"type\":\"message_stop\"}\n\n") && converter.ended)
     }
 
     @Test func manyTasks() async throws {
@@ -72,6 +82,14 @@ func failure(_ work: () throws -> Void) -> AnyclaudeError? {
     }
 }
 
+func ask(_ proxy: Proxy) async throws -> String {
+    var asked = URLRequest(url: URL(string: proxy.url + "/v1/messages")!)
+    asked.httpMethod = "POST"
+    asked.httpBody = Data(request.utf8)
+    let (answer, _) = try await URLSession.shared.data(for: asked)
+    return string(Array(answer))
+}
+
 @Suite struct TheProxy {
     @Test func servesAndTells() async throws {
         let proxy = try Proxy(backend: "demo")
@@ -80,11 +98,7 @@ func failure(_ work: () throws -> Void) -> AnyclaudeError? {
             for await event in proxy.events { types.append(event.type) }
             return types
         }
-        var asked = URLRequest(url: URL(string: proxy.url + "/v1/messages")!)
-        asked.httpMethod = "POST"
-        asked.httpBody = Data(request.utf8)
-        let (answer, _) = try await URLSession.shared.data(for: asked)
-        #expect(string(Array(answer)).contains("event: message_stop"))
+        #expect(try await ask(proxy).contains("event: message_stop"))
         #expect(string(try proxy.stats()).contains(#""requests":1"#))
         try proxy.setBackend("demo")
         #expect(throws: AnyclaudeError.self) { try proxy.setBackend("nowhere") }
@@ -100,6 +114,39 @@ func failure(_ work: () throws -> Void) -> AnyclaudeError? {
         watching.cancel()
         await watching.value
         try proxy.setBackend("demo")
+    }
+
+    /// What one reader does not take is there for the next.
+    @Test func eventsWaitForWhoAsks() async throws {
+        let proxy = try Proxy(backend: "demo")
+        _ = try await ask(proxy)
+        for await event in proxy.events {
+            #expect(event.type == "request_started")
+            break
+        }
+        try await proxy.stop()
+        var types: [String] = []
+        for await event in proxy.events { types.append(event.type) }
+        #expect(types.first == "first_token" && types.last == "done")
+    }
+
+    /// No length of time is too long for C.
+    @Test func stopsWhateverTheGrace() async throws {
+        for grace in [Duration.seconds(Int64.max), .seconds(Int64.min), .nanoseconds(1)] {
+            try await Proxy(backend: "demo").stop(grace: grace)
+        }
+    }
+
+    /// A reader does not keep it running, and is told of the end.
+    @Test func deinitStopsUnderAReader() async throws {
+        var proxy: Proxy? = try Proxy(backend: "demo")
+        let port = try #require(proxy?.port)
+        let events = try #require(proxy?.events)
+        let watching = Task { for await _ in events {} }
+        proxy = nil
+        let again = try Proxy(config: #"{"backend":"demo","port":\#(port)}"#)
+        #expect(again.port == port)
+        await watching.value
     }
 
     /// The last reference stops it: the port is free again.
