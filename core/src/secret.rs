@@ -5,9 +5,21 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A key or token. Never printed.
-#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
+
+/// By hand: an error of the derived one would repeat a number that was meant as a key.
+impl<'de> serde::Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "a secret must be a text")]
+        enum Given {
+            Text(String),
+        }
+        let Given::Text(text) = Given::deserialize(deserializer)?;
+        Ok(Secret(text))
+    }
+}
 
 impl Secret {
     /// Wraps a secret.

@@ -184,6 +184,12 @@ impl StreamConverter {
         self.answer.failure.as_ref()
     }
 
+    /// Whether the model has said anything.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn has_said(&self) -> bool {
+        self.answer.blocks.bytes() > 0 || self.answer.blocks.any()
+    }
+
     /// The calls of the answer so far; the arguments of the last may still be coming.
     #[cfg(feature = "proxy")]
     pub(crate) fn calls_made(&self) -> &[ToolCallRecord] {

@@ -34,7 +34,7 @@ impl RequestContext {
     pub fn failure(&self, status: u16, head: &[u8], body: &[u8]) -> Result<ApiError> {
         let head: Head = if head.is_empty() { Head::default() } else { strict("head", head)? };
         let (content_type, retry_after) = (head.content_type, head.retry_after);
-        Ok(Refusal { status, content_type, retry_after, body: body.to_vec() }.classify(self))
+        Ok(Refusal { status, content_type, retry_after, body: body.to_vec(), clients_key: false }.classify(self))
     }
 }
 

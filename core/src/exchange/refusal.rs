@@ -17,6 +17,8 @@ pub struct Refusal {
     pub retry_after: Option<String>,
     /// The body.
     pub body: Vec<u8>,
+    /// The key that the server saw was the client's own, as inside of a server.
+    pub clients_key: bool,
 }
 
 /// How the body of a server's answer is to be read.
@@ -34,6 +36,7 @@ impl ReadAs {
     /// By the head of the answer to a request.
     pub fn by_head(context: &RequestContext, status: u16, content_type: &str) -> Self {
         let is_success = (200..300).contains(&status);
+        let content_type = content_type.trim_start().to_ascii_lowercase();
         if !is_success || content_type.starts_with("text/html") {
             return ReadAs::Refusal;
         }
@@ -99,6 +102,7 @@ impl Refusal {
         failure.retry_after = self.retry_after.as_deref();
         failure.max_tokens = context.max_tokens;
         failure.estimated_prompt = context.estimated_input_tokens;
+        failure.clients_key = self.clients_key;
         context.masked(classify(&failure))
     }
 }

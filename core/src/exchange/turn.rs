@@ -76,6 +76,7 @@ impl Exchange {
     /// # Errors
     /// What the client is told, where nothing here can cure it.
     pub fn refused(&mut self, refusal: &Refusal) -> Result<(), ApiError> {
+        let refusal = &Refusal { clients_key: true, ..refusal.clone() };
         let (verdict, lesson) = self.tries.refused(&self.api.translator, &self.api.models, &self.context, refusal);
         self.notices.extend(lesson.map(|lesson| lesson.notice));
         if let Verdict::Refused(error) = verdict {

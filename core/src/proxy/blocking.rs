@@ -44,6 +44,7 @@ pub fn start_proxy(config: Config) -> Result<ProxyHandle> {
 /// As [`start_proxy`].
 pub fn start_proxy_with(config: Config, log: Option<Log>) -> Result<ProxyHandle> {
     refuse_runtime("started")?;
+    config.validate()?;
     let dispatch = log.as_ref().map(Log::dispatch);
     let runtime = runtime(&config, dispatch.clone())?;
     let start = || runtime.block_on(super::start_proxy(config));
@@ -54,7 +55,14 @@ pub fn start_proxy_with(config: Config, log: Option<Log>) -> Result<ProxyHandle>
     match started {
         Ok(inner) => {
             let events = inner.events();
-            Ok(ProxyHandle { inner, events, log, dispatch, runtime: Mutex::new(Some(runtime)) })
+            Ok(ProxyHandle {
+                inner,
+                events,
+                log,
+                dispatch,
+                runtime: Mutex::new(Some(runtime)),
+                stopping: Mutex::default(),
+            })
         }
         Err(error) => {
             end(runtime, log.as_ref());
@@ -85,6 +93,8 @@ pub struct ProxyHandle {
     dispatch: Option<Dispatch>,
     /// Taken when the proxy stops.
     runtime: Mutex<Option<Runtime>>,
+    /// Held by the one who stops it, until that is done.
+    stopping: Mutex<()>,
 }
 
 impl ProxyHandle {
@@ -111,8 +121,10 @@ impl ProxyHandle {
     /// From now on requests go to another backend. Those in flight end on the one they began with.
     ///
     /// # Errors
-    /// As [`ProxyHandle::set_backend`](super::ProxyHandle::set_backend); [`ErrorKind::Stopped`] after the stop.
+    /// As [`ProxyHandle::set_backend`](super::ProxyHandle::set_backend); [`ErrorKind::Stopped`] from the stop on;
+    /// [`ErrorKind::WouldDeadlock`] as [`ProxyHandle::stop`].
     pub fn set_backend(&self, choice: BackendChoice) -> Result<BackendInfo> {
+        refuse_runtime("given another backend")?;
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(runtime) = &*runtime else {
             return Err(Error::new(ErrorKind::Stopped, "the proxy has been stopped"));
@@ -136,8 +148,10 @@ impl ProxyHandle {
     /// within `timeout`. Each event goes to one caller; at most [`MAX_EVENTS`](super::MAX_EVENTS) wait.
     ///
     /// # Errors
-    /// [`ErrorKind::Stopped`] once the proxy has stopped and all events have been read.
+    /// [`ErrorKind::Stopped`] once the proxy has stopped and all events have been read;
+    /// [`ErrorKind::WouldDeadlock`] as [`ProxyHandle::stop`], since a thread of the proxy must not wait.
     pub fn next_event(&self, timeout: Duration) -> Result<Option<ProxyEvent>> {
+        refuse_runtime("waited for")?;
         self.events.next_within(timeout)
     }
 
@@ -146,18 +160,21 @@ impl ProxyHandle {
     /// # Errors
     /// As [`ProxyHandle::next_event`].
     pub fn wait_event(&self, timeout: Duration) -> Result<bool> {
+        refuse_runtime("waited for")?;
         self.events.ready_within(timeout)
     }
 
     /// Takes no more requests, waits up to `grace` for those in flight, then breaks them off. When it returns the
-    /// proxy's threads have ended and its log is closed. A second call waits for the first.
+    /// proxy's log is closed and its threads have ended, but for one that looks up a name or reads a large document: it
+    /// is waited for up to 2 s. A second call waits for the first.
     ///
     /// # Errors
     /// [`ErrorKind::WouldDeadlock`] on a thread of the proxy, as in the sink of its log, or of another runtime.
     pub fn stop(&self, grace: Duration) -> Result<()> {
         refuse_runtime("stopped")?;
-        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runtime) = runtime.take() {
+        let _one_stops = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(runtime) = runtime {
             self.logging(|| runtime.block_on(self.inner.shut_down(grace)));
             end(runtime, self.log.as_ref());
             // Only now: what was broken off is told, too.
@@ -194,8 +211,11 @@ impl Drop for ProxyHandle {
 
 /// Ends a runtime, and the log after it.
 fn end(runtime: Runtime, log: Option<&Log>) {
+    let handle = runtime.handle().clone();
     runtime.shutdown_timeout(THREADS_PATIENCE);
     if let Some(log) = log {
+        // What belongs to the sink is dropped with it, and may call the proxy: this counts as a thread of it.
+        let _entered = handle.enter();
         log.close();
     }
 }

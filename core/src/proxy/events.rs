@@ -10,9 +10,12 @@ use tokio::sync::Notify;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Events that wait to be pulled; the oldest make room. Enough for seconds of a busy proxy, and under a
-/// megabyte however long nobody looks.
+/// Events that wait to be pulled; the oldest make room. Enough for seconds of a busy proxy, and with
+/// [`MAX_TEXT`] at most two megabytes however long nobody looks.
 pub const MAX_EVENTS: usize = 1024;
+
+/// The most bytes of a name or message in an event: clients, models and servers make up any.
+pub const MAX_TEXT: usize = 1000;
 
 /// Something that happened to a request, or to the queue of events itself.
 ///

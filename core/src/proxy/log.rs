@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// A record is a JSON object: `time_ms` (since the Unix epoch), `level`, `target` (the place in the code),
 /// `message`, `request_id` where it belongs to a request, and `fields` with what the message tells of.
-/// Prompts, answers and secrets are in no record.
+/// Secrets are in no record; of prompts only what a server's own error quotes.
 #[derive(Clone)]
 pub struct Log {
     level: LevelFilter,
@@ -35,7 +35,8 @@ impl Log {
     /// A log from `level` on (`error`, `warn`, `info`, `debug` or `trace`).
     ///
     /// `sink` is called on the proxy's threads and on those that start or stop it, with one record at a time. It is
-    /// dropped when the proxy stops. It may call the library, but not stop the proxy.
+    /// dropped when the proxy stops. It may call the library, but not stop the proxy, give it another backend or wait
+    /// for its events: those calls are refused there.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for another word.
@@ -62,16 +63,19 @@ impl Log {
 
     /// No more records from here on; waits for the one that is being taken.
     pub(super) fn close(&self) {
-        drop(self.sink.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let sink = self.sink.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Not while it is locked: what belongs to it may write into this log.
+        drop(sink);
     }
 
     /// As `close`, where this thread may be the one in the sink.
     pub(super) fn close_unless_busy(&self) {
-        match self.sink.0.try_lock() {
-            Ok(mut sink) => drop(sink.take()),
-            Err(TryLockError::Poisoned(sink)) => drop(sink.into_inner().take()),
-            Err(TryLockError::WouldBlock) => {}
-        }
+        let sink = match self.sink.0.try_lock() {
+            Ok(mut sink) => sink.take(),
+            Err(TryLockError::Poisoned(sink)) => sink.into_inner().take(),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        drop(sink);
     }
 }
 

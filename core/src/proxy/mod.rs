@@ -44,7 +44,7 @@ use tokio::task::JoinHandle;
 pub use active::{BackendChoice, BackendInfo};
 pub use config::{AUTO, Config, Setting, Switch};
 pub use discover::{Found, discover, identify, recognise};
-pub use events::{Events, MAX_EVENTS, ProxyEvent};
+pub use events::{Events, MAX_EVENTS, MAX_TEXT, ProxyEvent};
 pub use inspect::{Inspection, inspect};
 pub use run_file::{RunFile, running};
 pub use stats::Stats;
@@ -104,7 +104,7 @@ impl Proxy {
 pub async fn start_proxy(config: Config) -> Result<ProxyHandle> {
     config.validate()?;
     let listener = server::bind(&config).await?;
-    let addr = listener.local_addr().map_err(|error| {
+    let addr = listener.addr().map_err(|error| {
         Error::new(ErrorKind::Io, format!("the bound address cannot be read: {error}")).with_source(error)
     })?;
     let active = active::Active::start(&config).await?;

@@ -242,6 +242,7 @@ impl Passing {
         match frame {
             Some(Ok(frame)) => {
                 tally.reached(Stage::FirstToken);
+                tally.said();
                 if let (Some(trace), Some(data)) = (&tally.trace, frame.data_ref()) {
                     trace.backend(data);
                 }

@@ -145,6 +145,7 @@ async fn whole(sending: impl Future<Output = Result<Head, ApiError>>, tally: &mu
         trace.client(&message);
     }
     tally.reached(Stage::FirstToken);
+    tally.said();
     tally.end(&turn, None);
     Ok(Reply::Whole(reply::json(StatusCode::OK, message)))
 }
@@ -334,5 +335,5 @@ async fn read_refusal(response: Response<UpstreamBody>) -> Refusal {
     // A body that breaks off, or never comes, still has the status to tell.
     let patience = Patience { first: Some(ERROR_PATIENCE), later: Some(ERROR_PATIENCE) };
     let body = response.into_body().collect(MAX_ERROR_BYTES, true, patience).await.unwrap_or_default();
-    Refusal { status, content_type, retry_after, body }
+    Refusal { status, content_type, retry_after, body, clients_key: false }
 }

@@ -1,6 +1,6 @@
 //! Accepts connections, and lets those in flight end when the proxy stops.
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 
 use hyper::server::conn::http1;
@@ -23,9 +23,9 @@ const MAX_CONNECTIONS: usize = 4096;
 const MAX_CONNECTION_BUFFER: usize = 64 << 10;
 
 /// Opens the port.
-pub(super) async fn bind(config: &Config) -> Result<TcpListener> {
+pub(super) async fn bind(config: &Config) -> Result<Listening> {
     let addr = SocketAddr::from((config.host, config.port));
-    TcpListener::bind(addr).await.map_err(|error| {
+    TcpListener::bind(addr).await.map(Listening).map_err(|error| {
         let fix = match error.kind() {
             std::io::ErrorKind::AddrInUse => "another program listens there; choose another port, or 0 for a free one",
             std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose a higher one",
@@ -35,8 +35,24 @@ pub(super) async fn bind(config: &Config) -> Result<TcpListener> {
     })
 }
 
+/// An open port. Dropped, it is closed also where a child of this process has a copy of it.
+pub(super) struct Listening(TcpListener);
+
+impl Listening {
+    pub(super) fn addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // Where a system does not know this for listeners, closing has to do.
+        let _ = socket2::SockRef::from(&self.0).shutdown(Shutdown::Both);
+    }
+}
+
 /// Serves until `stopping` is closed, then until the last connection ends. Aborting it aborts all.
-pub(super) async fn serve(listener: TcpListener, proxy: Arc<Proxy>, mut stopping: watch::Receiver<()>) {
+pub(super) async fn serve(listener: Listening, proxy: Arc<Proxy>, mut stopping: watch::Receiver<()>) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
@@ -44,7 +60,7 @@ pub(super) async fn serve(listener: TcpListener, proxy: Arc<Proxy>, mut stopping
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
         let accepted = tokio::select! {
             _ = stopping.changed() => break,
-            accepted = listener.accept() => accepted,
+            accepted = listener.0.accept() => accepted,
         };
         match accepted {
             Ok((stream, _)) => {

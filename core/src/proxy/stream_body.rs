@@ -168,7 +168,7 @@ impl StreamBody {
                             self.tally.reached(Stage::FirstToken);
                             self.set_timer(); // another patience holds from here on
                         }
-                        self.tally.calls(self.converter.calls_made());
+                        self.tell();
                         self.end_if_over();
                     }
                     Poll::Ready(Some(Err(error))) => self.broken(&error, out),
@@ -193,6 +193,14 @@ impl StreamBody {
                     }
                 },
             }
+        }
+    }
+
+    /// What the model has said by now, told to the program that embeds the proxy.
+    fn tell(&mut self) {
+        if self.converter.has_said() {
+            self.tally.said();
+            self.tally.calls(self.converter.calls_made());
         }
     }
 
@@ -247,6 +255,7 @@ impl StreamBody {
     fn end_if_over(&mut self) {
         if self.progress == Progress::Ended && !matches!(self.source, Source::Done) {
             self.source = Source::Done;
+            self.tell();
             self.tally.end(&self.converter.record(), self.converter.failure());
         }
     }

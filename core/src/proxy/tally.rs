@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::{Span, info_span};
 
 use super::active::Active;
-use super::events::ProxyEvent;
+use super::events::{MAX_TEXT, ProxyEvent};
 use super::pipeline::learn_late;
 use super::stats::Counters;
 use super::trace::Trace;
@@ -70,6 +70,7 @@ pub(super) struct Tally {
 #[derive(Default)]
 struct Told {
     start: bool,
+    first_token: bool,
     calls: usize,
 }
 
@@ -115,11 +116,16 @@ impl Tally {
     /// A stage is over.
     pub(super) fn reached(&mut self, stage: Stage) {
         if self.stages.iter().all(|(reached, _)| *reached != stage) {
-            let elapsed = self.begun.elapsed();
-            self.stages.push((stage, elapsed));
-            if stage == Stage::FirstToken {
-                self.tell(|request_id| ProxyEvent::FirstToken { request_id, ms: millis(elapsed) });
-            }
+            self.stages.push((stage, self.begun.elapsed()));
+        }
+    }
+
+    /// The model has said something.
+    pub(super) fn said(&mut self) {
+        if !self.told.first_token {
+            self.told.first_token = true;
+            let ms = millis(self.begun.elapsed());
+            self.tell(|request_id| ProxyEvent::FirstToken { request_id, ms });
         }
     }
 
@@ -129,7 +135,7 @@ impl Tally {
             return;
         }
         self.told.start = true;
-        let known = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+        let known = |name: &str| (!name.is_empty()).then(|| shown(name, MAX_TEXT).into_owned());
         self.proxy.events.push(ProxyEvent::RequestStarted {
             request_id: self.seed.request_id(),
             model: known(&self.context.model),
@@ -144,7 +150,8 @@ impl Tally {
         let new = calls.get(self.told.calls..).unwrap_or_default();
         self.told.calls = calls.len();
         for call in new {
-            self.tell(|request_id| ProxyEvent::ToolCall { request_id, id: call.id.clone(), name: call.name.clone() });
+            let name = shown(&call.name, MAX_TEXT).into_owned();
+            self.tell(|request_id| ProxyEvent::ToolCall { request_id, id: call.id.clone(), name });
         }
     }
 
@@ -257,7 +264,7 @@ impl Tally {
             "failed: {}",
             self.active.secrets.mask(&error.message)
         );
-        let message = self.active.secrets.mask(&error.message).into_owned();
+        let message = shown(&self.active.secrets.mask(&error.message), MAX_TEXT).into_owned();
         let ms = millis(self.begun.elapsed());
         self.tell(|request_id| ProxyEvent::Error {
             request_id,

@@ -1,9 +1,9 @@
 //! What the program that embeds the proxy is told: events, and the log of this proxy alone.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use anyclaude_core::proxy::{Events, ProxyEvent};
+use anyclaude_core::proxy::{BackendChoice, Events, ProxyEvent};
 use anyclaude_core::{Config, ErrorKind, blocking};
 use serde_json::{Value, json};
 
@@ -52,6 +52,38 @@ async fn a_request_from_its_start_to_its_end() {
     assert_eq!((done["type"].as_str(), done["status"].as_u64()), (Some("done"), Some(200)));
     assert_eq!(done["stop_reason"], "tool_use");
     assert!(done["output_tokens"].as_u64().unwrap() > 0);
+}
+
+/// Some servers answer whole although they were asked for a stream.
+#[tokio::test(start_paused = true)]
+async fn a_whole_answer_to_a_streaming_client() {
+    let scene = Scene::new().await;
+    let events = scene.proxy.events();
+    let said = r#"{"choices":[{"index":0,"message":{"content":"Well"},"finish_reason":"stop"}]}"#;
+    scene.backend.script([answer(200, &[], said)]);
+    let mut client = scene.stream().await;
+    client.head().await;
+    client.events().await;
+    let types: Vec<_> = told(&events, 3).await.iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(types, ["request_started", "first_token", "done"]);
+}
+
+/// Models make up names of any length, and nobody may be pulling.
+#[tokio::test(start_paused = true)]
+async fn what_is_long_is_cut() {
+    let scene = Scene::new().await;
+    let events = scene.proxy.events();
+    let call = json!({"index": 0, "id": "call_1", "function": {"name": "x".repeat(200_000), "arguments": "{}"}});
+    scene.backend.script([head(), delta(&json!({"tool_calls": [call]})), finish("tool_calls"), end()]);
+    let mut client = scene.stream().await;
+    client.head().await;
+    client.events().await;
+    scene.proxy.stop(Duration::ZERO).await;
+    let mut lengths = Vec::new();
+    while let Some(event) = events.next().await {
+        lengths.push(event.to_json().len());
+    }
+    assert!(lengths.len() == 4 && lengths.iter().all(|length| *length < 2000), "{lengths:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,6 +151,41 @@ fn a_blocking_proxy_logs_into_its_own_sink_until_it_stops() {
     let [answered] = answered.as_slice() else { panic!("{records:?}") };
     assert!(answered["request_id"].as_str().unwrap().starts_with("req_"));
     assert_eq!(answered["fields"]["model"], "claude-opus-5-5");
+}
+
+/// The calls that would wait for the thread that they are made on are refused, and nothing is worse for it.
+#[test]
+fn the_sink_of_a_log_may_call_the_proxy() {
+    static PROXY: OnceLock<blocking::ProxyHandle> = OnceLock::new();
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&refused);
+    let dropped = Dropped(Arc::clone(&refused));
+    let log = blocking::Log::new("info", move |_| {
+        let _ = &dropped;
+        let Some(proxy) = PROXY.get() else { return };
+        let kinds = [
+            proxy.stop(Duration::ZERO).map_err(|error| error.kind()),
+            proxy.set_backend(BackendChoice::new("demo")).map(drop).map_err(|error| error.kind()),
+            proxy.next_event(Duration::MAX).map(drop).map_err(|error| error.kind()),
+            proxy.wait_event(Duration::MAX).map(drop).map_err(|error| error.kind()),
+        ];
+        kept.lock().unwrap().extend(kinds);
+    });
+    /// What belongs to the sink calls the proxy while it is dropped.
+    struct Dropped(Arc<Mutex<Vec<Result<(), ErrorKind>>>>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let stopped = PROXY.get().unwrap().stop(Duration::ZERO).map_err(|error| error.kind());
+            self.0.lock().unwrap().push(stopped);
+        }
+    }
+    let proxy = PROXY.get_or_init(|| blocking::start_proxy_with(demo(), Some(log.unwrap())).unwrap());
+    assert!(ask(&proxy.base_url()).contains("200 OK"));
+    proxy.set_backend(BackendChoice::new("demo")).unwrap();
+    proxy.stop(Duration::from_secs(5)).unwrap();
+    let refused = refused.lock().unwrap();
+    assert!(refused.len() > 8, "{refused:?}");
+    assert!(refused.iter().all(|kind| *kind == Err(ErrorKind::WouldDeadlock)), "{refused:?}");
 }
 
 #[test]

@@ -177,6 +177,12 @@ impl Default for Config {
 /// The word for "whatever is found".
 pub const AUTO: &str = "auto";
 
+/// The most threads of a runtime that the proxy makes for itself. It waits for servers; none needs more.
+const MAX_WORKER_THREADS: usize = 512;
+
+/// The longest time that a setting takes. Clocks can add it to any moment without an overflow.
+const MAX_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The folder in the user's home.
 const HOME: &str = ".anyclaude";
 
@@ -246,6 +252,22 @@ impl Config {
         if self.debug > 3 {
             return fail("debug: 0, 1, 2 or 3");
         }
+        if self.worker_threads.is_some_and(|threads| !(1..=MAX_WORKER_THREADS).contains(&threads)) {
+            return fail(&format!("worker_threads: 1 to {MAX_WORKER_THREADS}"));
+        }
+        let times = [
+            ("commit_after", Some(self.commit_after)),
+            ("ping_interval", Some(self.ping_interval)),
+            ("connect_timeout", Some(self.connect_timeout)),
+            ("first_byte_timeout", self.first_byte_timeout),
+            ("stall_timeout", self.stall_timeout),
+            ("header_timeout", Some(self.header_timeout)),
+            ("body_timeout", Some(self.body_timeout)),
+            ("trace_max_age", Some(self.trace_max_age)),
+        ];
+        if let Some((key, _)) = times.iter().find(|(_, time)| time.is_some_and(|time| time > MAX_TIME)) {
+            return fail(&format!("{key}: at most 365days"));
+        }
         for (key, time) in [
             ("connect_timeout", Some(self.connect_timeout)),
             ("first_byte_timeout", self.first_byte_timeout),
@@ -293,12 +315,24 @@ mod tests {
             (r#"{"commit_after":"soon"}"#, "commit_after: \"soon\" is no duration"),
             (r#"{"port":"x"}"#, "port:"),
             (r#"{"tools":"maybe"}"#, "tools: unknown variant `maybe`"),
+            (r#"{"api_key":12345678}"#, "config: api_key: a secret must be a text"),
             ("[]", "must be a JSON object"),
             ("{} {}", "trailing characters"),
         ] {
             let error = Config::from_json(json.as_bytes()).unwrap_err();
             assert!(error.message().contains(words), "{error}");
+            assert!(!error.message().contains("12345678"), "{error}");
         }
+    }
+
+    #[test]
+    fn what_would_overflow_is_refused() {
+        let told =
+            |json: &str| Config::from_json(json.as_bytes()).unwrap().validate().unwrap_err().message().to_owned();
+        assert_eq!(told(r#"{"worker_threads":1000000000000}"#), "worker_threads: 1 to 512");
+        assert_eq!(told(r#"{"worker_threads":0}"#), "worker_threads: 1 to 512");
+        assert_eq!(told(r#"{"ping_interval":"9223372036854775807s"}"#), "ping_interval: at most 365days");
+        assert_eq!(told(r#"{"stall_timeout":"366days"}"#), "stall_timeout: at most 365days");
     }
 
     #[test]

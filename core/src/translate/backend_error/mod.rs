@@ -51,13 +51,24 @@ pub struct BackendFailure<'a> {
     pub max_tokens: Option<u64>,
     /// Our own estimate of the prompt in tokens; 0 when there is none.
     pub estimated_prompt: u64,
+    /// The key that the backend saw was the client's own, not one of ours.
+    pub clients_key: bool,
 }
 
 impl<'a> BackendFailure<'a> {
     /// A failure of which only status and body are known; the other fields can be set afterwards.
     #[must_use]
     pub fn new(backend: &'a str, status: u16, body: &'a [u8]) -> Self {
-        Self { backend, status, content_type: None, retry_after: None, body, max_tokens: None, estimated_prompt: 0 }
+        Self {
+            backend,
+            status,
+            content_type: None,
+            retry_after: None,
+            body,
+            max_tokens: None,
+            estimated_prompt: 0,
+            clients_key: false,
+        }
     }
 }
 

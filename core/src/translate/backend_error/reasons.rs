@@ -67,10 +67,16 @@ pub(super) fn find(failure: &BackendFailure<'_>, said: &Said) -> Option<ApiError
 
 /// 403 and never 401: Claude Code retries a 401 for over a minute, and its own login is not meant.
 fn refused_key(failure: &BackendFailure<'_>, said: &Said) -> ApiError {
-    let lead = format!(
-        "the backend ({}) refused anyclaude's key (status {}); set the environment variable ANYCLAUDE_API_KEY to a key that it accepts",
-        failure.backend, failure.status
-    );
+    let (name, status) = (failure.backend, failure.status);
+    let lead = if failure.clients_key {
+        format!(
+            "the server refused the key of this request (status {status}); send one that it accepts as `x-api-key` or `authorization: Bearer`, as Claude Code does by ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN"
+        )
+    } else {
+        format!(
+            "the backend ({name}) refused anyclaude's key (status {status}); set the environment variable ANYCLAUDE_API_KEY to a key that it accepts"
+        )
+    };
     ApiError::of(ErrorType::Permission, with_words(&lead, &said.message))
 }
 
