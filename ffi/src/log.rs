@@ -24,7 +24,8 @@ pub type FreeUserdata = Option<extern "C" fn(userdata: *mut c_void)>;
 /// `anyclaude_proxy_free` is forbidden; the other calls on the proxy work.
 ///
 /// `free_userdata` is called exactly once, after the last record, on any of those threads; also when the start fails,
-/// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read. It may call what the callback may.
+/// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read. It may call what the callback may, but nothing of a proxy that is
+/// being freed.
 #[repr(C)]
 pub struct Log {
     /// `sizeof(anyclaude_log)`. Fields that come after what the caller knew take their default.

@@ -99,7 +99,7 @@ pub extern "C" fn anyclaude_proxy_prefix_reports(
 /// `choice_json` is an object with `backend` (the kind of server) and the optional keys `backend_url`, `backend_api`,
 /// `api_key`, `model`, `context_window`, `tools`, `tool_format`, `prompt_opens_thinking`, `backend_stream` and `images`.
 ///
-/// Fails with `ANYCLAUDE_CONFIG` if a key or value makes no sense, with `ANYCLAUDE_STOPPED` after the stop, and with
+/// Fails with `ANYCLAUDE_CONFIG` if a key or value makes no sense, with `ANYCLAUDE_STOPPED` from the stop on, and with
 /// `ANYCLAUDE_WOULD_DEADLOCK` in a callback of the proxy.
 #[unsafe(no_mangle)]
 pub extern "C" fn anyclaude_proxy_set_backend(

@@ -14,6 +14,9 @@ typedef struct {
     atomic_int records, frees, refused_to_host, refused_to_workers;
 } journal;
 
+static pthread_mutex_t worker_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t worker_refused = PTHREAD_COND_INITIALIZER;
+
 /* What waits for the proxy is refused to its own callbacks, and does nothing. */
 static void meddle(journal *to) {
     const anyclaude_proxy *proxy = to->proxy;
@@ -24,8 +27,14 @@ static void meddle(journal *to) {
     FAILS(anyclaude_proxy_stop(proxy, 0, &error), ANYCLAUDE_WOULD_DEADLOCK, "would_deadlock");
     CHECK(anyclaude_proxy_stats(proxy, out, NULL) == ANYCLAUDE_OK);
     anyclaude_buffer_free(out);
-    if (pthread_equal(pthread_self(), to->host)) to->refused_to_host++;
-    else to->refused_to_workers++;
+    if (pthread_equal(pthread_self(), to->host)) {
+        to->refused_to_host++;
+        return;
+    }
+    CHECK(pthread_mutex_lock(&worker_lock) == 0);
+    to->refused_to_workers++;
+    CHECK(pthread_cond_signal(&worker_refused) == 0);
+    CHECK(pthread_mutex_unlock(&worker_lock) == 0);
 }
 
 static void take(void *userdata, anyclaude_bytes record) {
@@ -120,8 +129,11 @@ static void the_log(void) {
     post(client, "{\"model\":7}");
     free(read_all(client));
     close(client);
-    /* By a worker: this thread has not been in a call since. */
-    CHECK(to.refused_to_workers > 0 && to.refused_to_host == 0);
+    /* On a worker: this thread has not been in a call since. */
+    CHECK(pthread_mutex_lock(&worker_lock) == 0);
+    while (to.refused_to_workers == 0) CHECK(pthread_cond_wait(&worker_refused, &worker_lock) == 0);
+    CHECK(pthread_mutex_unlock(&worker_lock) == 0);
+    CHECK(to.refused_to_host == 0);
     /* Nothing was poisoned by it, and this thread's own calls are not its callback's. */
     CHECK(anyclaude_proxy_set_backend(proxy, text(DEMO), NULL) == ANYCLAUDE_OK);
     CHECK(to.refused_to_host > 0);

@@ -34,7 +34,7 @@ public final class Proxy: Sendable {
         try filled { anyclaude_proxy_stats(running.pointer, $0, $1) }
     }
 
-    /// From now on requests go to another backend. Does not wait for that one, but for a `stop` that is under way.
+    /// From now on requests go to another backend. It is not waited for.
     public func setBackend(_ backend: String, url: String? = nil) throws(AnyclaudeError) {
         let choice = json(["backend": backend, "backend_url": url])
         try check { error in lent(choice) { anyclaude_proxy_set_backend(running.pointer, $0, error) } }
