@@ -99,7 +99,8 @@ typedef void (*anyclaude_free_userdata)(void *userdata);
 // `anyclaude_proxy_free` is forbidden; the other calls on the proxy work.
 //
 // `free_userdata` is called exactly once, after the last record, on any of those threads; also when the start fails,
-// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read. It may call what the callback may.
+// but for `ANYCLAUDE_BAD_STRUCT_SIZE`, where it cannot be read. It may call what the callback may, but nothing of a proxy that is
+// being freed.
 typedef struct {
     // `sizeof(anyclaude_log)`. Fields that come after what the caller knew take their default.
     size_t struct_size;
@@ -259,7 +260,7 @@ anyclaude_status anyclaude_proxy_prefix_reports(const anyclaude_proxy *proxy,
 // `choice_json` is an object with `backend` (the kind of server) and the optional keys `backend_url`, `backend_api`,
 // `api_key`, `model`, `context_window`, `tools`, `tool_format`, `prompt_opens_thinking`, `backend_stream` and `images`.
 //
-// Fails with `ANYCLAUDE_CONFIG` if a key or value makes no sense, with `ANYCLAUDE_STOPPED` after the stop, and with
+// Fails with `ANYCLAUDE_CONFIG` if a key or value makes no sense, with `ANYCLAUDE_STOPPED` from the stop on, and with
 // `ANYCLAUDE_WOULD_DEADLOCK` in a callback of the proxy.
 anyclaude_status anyclaude_proxy_set_backend(const anyclaude_proxy *proxy,
                                              anyclaude_bytes choice_json,

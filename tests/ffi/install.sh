@@ -72,7 +72,7 @@ into_a_package_and_out() {
 
 # By what sed takes for its own, and with spaces, as a home folder may have them.
 into_folders_with_odd_names() {
-    odd="$work/the C & C|o (2)"
+    odd="$work/the C & C|o"
     PREFIX=$odd "$root/ffi/install.sh" install "$build"
     for pkg in anyclaude anyclaude-static; do
         flags=$(PKG_CONFIG_PATH="$odd/lib/pkgconfig" pkg-config --cflags --libs "$pkg")
