@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, Protocol, TypeAlias
 
 from ._native import MAX_ANSWER_BYTES, MAX_ERROR_BYTES, Exchange, Reply
+from ._timing import ERROR_EVENT, has_news
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -21,6 +22,9 @@ logger = logging.getLogger("anyclaude")
 
 # Keeps a clock that is a hair early from spinning, in seconds.
 MIN_SLEEP = 0.001
+
+# The longest pause between two looks at a client whose server says again and again that nothing has happened.
+MAX_PAUSE = 1.0
 
 # How long an app that has been told that the client is gone may take to stop by itself, in seconds.
 DISCONNECT_GRACE = 1.0
@@ -42,11 +46,17 @@ class Settings(Protocol):
     stall_timeout: float | None
 
 
-async def send_reply(send: Send, reply: Reply, method: str = "POST") -> None:
+async def send_reply(send: Send, reply: Reply, method: str = "POST", more: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Sends a whole answer."""
-    headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
+    headers = [*reply.headers, *more, (b"content-length", str(len(reply.body)).encode())]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if method == "HEAD" else reply.body})
+
+
+def take_result(task: asyncio.Future[Any]) -> None:
+    """For tasks that may end when nobody looks at them any more: asyncio would complain of their exceptions."""
+    if not task.cancelled():
+        task.exception()
 
 
 class Conversation:
@@ -60,6 +70,7 @@ class Conversation:
         self._client_send = send
         self._stream = exchange.stream
         self._call = Call(exchange.body)
+        self._clock: asyncio.Future[None] | None = None
         self._writing = asyncio.Lock()
         self._has_head = False
         self._is_over = False
@@ -73,16 +84,18 @@ class Conversation:
         """
         helpers: set[asyncio.Future[None]] = {asyncio.ensure_future(self._watch())}
         if self._stream:
-            helpers.add(asyncio.ensure_future(self._keep_time()))
+            self._clock = asyncio.ensure_future(self._keep_time())
+            helpers.add(self._clock)
         try:
             while await self._try(helpers) and not self._is_gone:
                 self._call = Call(self._exchange.body)
         finally:
             for helper in helpers:
                 helper.cancel()
-            ends = await asyncio.gather(*helpers, return_exceptions=True)
+            # Before anything is waited for, which may be cancelled once more.
             for line in self._exchange.end():
                 logger.warning("%s", line)
+            ends = await asyncio.gather(*helpers, return_exceptions=True)
         for error in ends:
             if isinstance(error, Exception) and not isinstance(error, OSError):
                 raise error
@@ -91,6 +104,7 @@ class Conversation:
         """Calls the app once; true if it is to be called again."""
         call = self._call
         app = asyncio.ensure_future(self._settings.app(call.scope(self._scope), call.receive, self._send))
+        app.add_done_callback(take_result)
         try:
             await asyncio.wait({app, *helpers}, return_when=asyncio.FIRST_COMPLETED)
             if not app.done() and self._is_over and call.has_answered:
@@ -105,16 +119,23 @@ class Conversation:
         error = app.exception() if app.done() and not app.cancelled() else None
         if self._is_gone:
             return False
-        if not self._is_over and not call.again:
+        if call.again:
+            if error is not None:  # some frameworks raise what they have answered already
+                logger.warning("the server raised %s after its refusal", type(error).__name__, exc_info=error)
+            return True
+        if not self._is_over:
             await self._broken(error)
         if error is not None:
             raise error
-        return call.again
+        return False
 
     async def _watch(self) -> None:
         """Returns when the client has gone, or has its answer."""
+        pause = MIN_SLEEP
         while (await self._client_receive())["type"] != "http.disconnect":
-            pass
+            # There is no more of the request; what says so without waiting must not keep the event loop to itself.
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, MAX_PAUSE)
         if not self._is_over:
             self._leave()
 
@@ -122,6 +143,8 @@ class Conversation:
         """Nobody waits for more."""
         self._is_gone = True
         self._call.leave()
+        if self._clock is not None:
+            self._clock.cancel()  # wakes who waits for the app
 
     async def _keep_time(self) -> None:
         """Sends the stream's head in time, and pings while the app is silent; returns when the answer is over."""
@@ -156,10 +179,11 @@ class Conversation:
                 self._last_byte = monotonic()
         elif message["type"] == "http.response.body":
             is_last = not message.get("more_body", False)
+            data = bytes(message.get("body", b""))  # which may be any buffer by the servers that take it
             if call.read_as == "events":
-                await self._events(message.get("body", b""), is_last)
+                await self._events(data, is_last)
             else:
-                call.keep(message.get("body", b""))
+                call.keep(data)
                 if is_last:
                     call.has_answered = True
                     await self._answer()
@@ -170,9 +194,13 @@ class Conversation:
         out = self._exchange.push(data) if data else b""
         if is_last:
             out += self._exchange.finish()
-        self._call.has_answered = self._exchange.ended
+        has_failed = self._exchange.ended and ERROR_EVENT in out
+        self._call.has_answered = self._exchange.ended and not has_failed
         await self._write(out)
-        self._last_byte = monotonic()
+        if has_news(data):
+            self._last_byte = monotonic()
+        if has_failed and not is_last:
+            self._leave()  # an app that goes on after its error works for nobody
 
     async def _answer(self) -> None:
         """The app's answer is there, and in one piece."""

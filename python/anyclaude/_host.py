@@ -37,7 +37,8 @@ def check_shape(module: Any, package: str, tested: str, names: tuple[str, ...]) 
         except importlib.metadata.PackageNotFoundError:
             version = "of an unknown version"
         what = ", ".join(missing)
-        message = f"{package} {version} has no {what} in {module.__name__}; anyclaude was tried with {package} {tested}"
+        where = getattr(module, "__name__", None) or f"{module!r:.100}"
+        message = f"{package} {version} has no {what} in {where}; anyclaude was tried with {package} {tested}"
         raise ConfigError(message, "config")
 
 

@@ -12,11 +12,15 @@ from time import monotonic
 from typing import Any, Protocol
 
 from ._native import MAX_ANSWER_BYTES, MAX_ERROR_BYTES, Exchange, Reply
+from ._timing import ERROR_EVENT, has_news
 
 logger = logging.getLogger("anyclaude")
 
 # How often it is looked whether the client is still there, in seconds. A token takes about as long.
 LOOK_EVERY = 0.2
+
+# Keeps a clock whose time has come from spinning, in seconds.
+MIN_SLEEP = 0.001
 
 
 class ClientGone(ConnectionError):
@@ -65,6 +69,7 @@ class Turn:
         self._writing = threading.RLock()
         self._over = threading.Event()
         self._has_head = False
+        self._has_failed = False
         self._is_gone = False
         self._begun = self._last_write = self._last_byte = monotonic()
 
@@ -139,8 +144,11 @@ class Turn:
             return  # what comes after the last event says nothing
         if self._call.read_as == "events":
             self._write(lambda: self._exchange.push(data))
-            if not data.startswith(b":"):  # a comment while the prompt is read is no token
+            if has_news(data):
                 self._last_byte = monotonic()
+            if self._exchange.ended and self._has_failed:
+                self._is_gone = True  # to the server: what goes on after its error works for nobody
+                self.check()
         else:
             self._call.keep(data)
 
@@ -162,6 +170,7 @@ class Turn:
             if self._over.is_set():
                 return
             data: bytes = make()
+            self._has_failed = ERROR_EVENT in data
             try:
                 if not self._has_head:
                     self._has_head = True
@@ -188,7 +197,8 @@ class Turn:
 
     def _keep_time(self) -> None:
         """Sends the stream's head in time, and pings while the server is silent; sees the client go."""
-        while not self._over.wait(LOOK_EVERY if self._has_head else min(LOOK_EVERY, self._settings.commit_after)):
+        until_head = max(min(LOOK_EVERY, self._settings.commit_after), MIN_SLEEP)
+        while not self._over.wait(until_head if self._stream and not self._has_head else LOOK_EVERY):
             if has_left(self._handler.connection):
                 self._is_gone = True
                 return

@@ -7,18 +7,22 @@ no framework, and goes around or into any::
     app.add_middleware(AnthropicMiddleware, backend="vllm-mlx")  # FastAPI, Starlette
     app = AnthropicMiddleware(app)                               # anything else
 
-It runs on asyncio, as uvicorn, hypercorn and granian do by default; not on trio.
+Middlewares that add to answers (CORS, compression) go around this one: in frameworks they are added after it. It runs on
+asyncio, as uvicorn, hypercorn and granian do by default; not on trio.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
-from ._conversation import ASGIApp, Conversation, Message, Receive, Scope, Send, send_reply
+from ._conversation import ASGIApp, Conversation, Message, Receive, Scope, Send, send_reply, take_result
 from ._native import COMMIT_AFTER, MAX_BODY_BYTES, PING_INTERVAL, STALL_TIMEOUT, Reply
 from ._options import Options, messages_api
+from ._timing import checked
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -26,7 +30,17 @@ if TYPE_CHECKING:
     from ._conversation import Headers
     from ._native import Exchange, MessagesApi
 
-__all__ = ["ASGIApp", "AnthropicMiddleware", "Message", "Options", "Receive", "Scope", "Send"]
+__all__ = [
+    "ASGIApp",
+    "AnthropicMiddleware",
+    "Authorize",
+    "Message",
+    "Options",
+    "Receive",
+    "Refusal",
+    "Scope",
+    "Send",
+]
 
 MESSAGES = "/v1/messages"
 COUNT_TOKENS = "/v1/messages/count_tokens"
@@ -41,8 +55,25 @@ _DROPPED = frozenset(
 # How long the app may take to list its models, in seconds: the client waits meanwhile.
 _MODELS_PATIENCE = 2.0
 
+# How long an app that did not list its models in that time is not asked again, in seconds.
+_MODELS_PAUSE = 60.0
+
 # A list of models is some kilobytes.
 _MAX_LIST_BYTES = 1 << 20
+
+
+class Refusal(NamedTuple):
+    """What a client is told that may not ask."""
+
+    status: int
+    """The HTTP status: 401, 403, 429."""
+    message: str
+    retry_after: str | None = None
+    """The header of this name."""
+
+
+Authorize: TypeAlias = Callable[[Scope], Awaitable["Refusal | None"]]
+"""Looks at a request before its body is read; ``None`` lets it pass."""
 
 
 class AnthropicMiddleware:
@@ -59,6 +90,7 @@ class AnthropicMiddleware:
         ping_interval: float = PING_INTERVAL,
         stall_timeout: float | None = STALL_TIMEOUT,
         max_body_bytes: int = MAX_BODY_BYTES,
+        authorize: Authorize | None = None,
         **options: Unpack[Options],
     ) -> None:
         """Wraps an app.
@@ -70,15 +102,21 @@ class AnthropicMiddleware:
         error after ``stall_timeout`` seconds without a token in the middle of an answer (``None``: never). Larger
         requests than ``max_body_bytes`` are refused.
 
+        What the app's route for chat completions demands (keys, rate limits) holds for messages too, as they go
+        through it. Requests that are answered here do not reach it: counts of tokens, and those that make no sense.
+        ``authorize`` is asked first, for all of them. It gets the scope with the client's path, and with the key of an
+        ``x-api-key`` header as ``authorization: Bearer`` too.
+
         Raises ``ConfigError`` for a setting that is unknown or makes no sense.
         """
         self.app = app
         self.chat_path = chat_path
         self.models_path = models_path
-        self.commit_after = commit_after
-        self.ping_interval = ping_interval
-        self.stall_timeout = stall_timeout
-        self.max_body_bytes = min(max_body_bytes, MAX_BODY_BYTES)
+        timing = checked(commit_after, ping_interval, stall_timeout, max_body_bytes)
+        self.commit_after, self.ping_interval, self.stall_timeout, self.max_body_bytes = timing
+        self.authorize = authorize
+        self._asking: asyncio.Future[None] | None = None
+        self._no_models_until = 0.0
         self.api: MessagesApi = messages_api(backend, options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,11 +131,17 @@ class AnthropicMiddleware:
             raise RuntimeError("AnthropicMiddleware needs asyncio: run the server with its worker for that") from None
         if scope["method"] != "POST":
             return await send_reply(send, self.api.method_not_allowed(scope["method"], path), scope["method"])
+        # Pairs may be lists by the ASGI specification.
+        headers: Headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+        if self.authorize is not None:
+            refusal = await self.authorize(_inner_scope(scope, prefix + path, "POST", headers))
+            if refusal is not None:
+                status, message, retry_after = refusal
+                more = [] if retry_after is None else [(b"retry-after", retry_after.encode("latin-1", "replace"))]
+                return await send_reply(send, self.api.error(status, message), more=more)
         body = await self._read(receive)
         if body is None:
             return None
-        # Pairs may be lists by the ASGI specification.
-        headers: Headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
         begun = await self._begin(scope, prefix, path, headers, body)
         if isinstance(begun, Reply):
             return await send_reply(send, begun)
@@ -114,8 +158,19 @@ class AnthropicMiddleware:
         begun = self.api.exchange(headers, body)
         if isinstance(begun, Reply) or self.models_path is None or not self.api.wants_models(begun):
             return begun
-        await self.tell_models(_inner_scope(scope, prefix + self.models_path, "GET", headers))
+        await self._learn_models(_inner_scope(scope, prefix + self.models_path, "GET", headers))
         return self.api.exchange(headers, body)
+
+    async def _learn_models(self, scope: Scope) -> None:
+        """One request asks for all that wait, and none does for a while after the app has left one waiting."""
+        asking = self._asking
+        if asking is None or asking.done() or asking.get_loop() is not asyncio.get_running_loop():
+            if monotonic() < self._no_models_until:
+                return
+            asking = self._asking = asyncio.ensure_future(self.tell_models(scope))
+            asking.add_done_callback(take_result)
+        # Who leaves meanwhile does not end it for the others.
+        await asyncio.wait({asking})
 
     async def tell_models(self, scope: Scope) -> None:
         """Tells ``api`` of the app's models: by its list, which ``scope`` is a request for."""
@@ -129,7 +184,7 @@ class AnthropicMiddleware:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            piece: bytes = message.get("body", b"")
+            piece = bytes(message.get("body", b""))
             size += len(piece)
             if size > self.max_body_bytes:
                 return self.api.error(413, f"the request body is larger than {self.max_body_bytes} bytes (max_body_bytes)")
@@ -157,11 +212,17 @@ class AnthropicMiddleware:
             elif message["type"] == "http.response.body" and len(answer) < _MAX_LIST_BYTES:
                 answer.extend(message.get("body", b""))
 
+        app = asyncio.ensure_future(self.app(scope, receive, send))
+        app.add_done_callback(take_result)
         try:
-            await asyncio.wait_for(self.app(scope, receive, send), _MODELS_PATIENCE)
-        except Exception:  # whatever keeps an app from telling, the request goes on without
+            await asyncio.wait({app}, timeout=_MODELS_PATIENCE)
+        finally:
+            app.cancel()  # and is not waited for: it may refuse to end
+        if not app.done():
+            self._no_models_until = monotonic() + _MODELS_PAUSE
             return None
-        return bytes(answer) if answered else None
+        # Whatever keeps an app from telling, the request goes on without.
+        return bytes(answer) if answered and not app.cancelled() and app.exception() is None else None
 
 
 def _split_path(scope: Scope) -> tuple[str, str]:
@@ -183,6 +244,8 @@ def _inner_scope(scope: Scope, path: str, method: str, headers: Headers) -> dict
         kept.append((b"authorization", b"Bearer " + key))
     return {
         **scope,
+        # Frameworks cut it off from the path as it stands here.
+        "root_path": scope.get("root_path", "").rstrip("/"),
         "method": method,
         "path": path,
         "raw_path": quote(path).encode("ascii"),

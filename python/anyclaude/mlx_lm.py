@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ._host import chat_template, check_shape, load, model_config
 from ._native import COMMIT_AFTER, MAX_BODY_BYTES, PING_INTERVAL, STALL_TIMEOUT, MessagesApi, Reply
 from ._options import Options, messages_api
+from ._timing import Timing, checked
 from ._turn import Turn, inner_handler, send_reply
 from .errors import ConfigError
 
@@ -59,16 +60,15 @@ def install(
 
     The settings are those of ``anyclaude.asgi.AnthropicMiddleware``. A second call does nothing.
 
-    Raises ``ConfigError`` if mlx-lm is not there or of another shape than the tested version.
+    Raises ``ConfigError`` if mlx-lm is not there or of another shape than the tested version, and for a setting that is
+    unknown or makes no sense.
     """
     module: Any = load("mlx_lm.server", "mlx-lm", TESTED) if server is None else server
     check_shape(module, "mlx-lm", TESTED, _USED)
     check_shape(module.APIHandler, "mlx-lm", TESTED, _USED_OF_HANDLER)
+    door = Door(module.APIHandler, options, checked(commit_after, ping_interval, stall_timeout, max_body_bytes))
     if getattr(module.APIHandler, "anyclaude", None) is not None:
         return
-    door = Door(
-        module.APIHandler, options, commit_after, ping_interval, stall_timeout, min(max_body_bytes, MAX_BODY_BYTES)
-    )
     plain = module.APIHandler
     handler = type(plain.__name__, (AnthropicHandler, plain), {"anyclaude": door, "plain": plain})
     module.APIHandler = handler
@@ -79,31 +79,23 @@ def install(
 class Door:
     """What all requests of a server share."""
 
-    def __init__(
-        self,
-        handler: Any,
-        options: Options,
-        commit_after: float,
-        ping_interval: float,
-        stall_timeout: float | None,
-        max_body_bytes: int,
-    ) -> None:
-        self.commit_after = commit_after
-        self.ping_interval = ping_interval
-        self.stall_timeout = stall_timeout
-        self.max_body_bytes = max_body_bytes
+    def __init__(self, handler: Any, options: Options, timing: Timing) -> None:
+        self.commit_after, self.ping_interval, self.stall_timeout, self.max_body_bytes = timing
         self.api: MessagesApi = messages_api("mlx-lm", options)
         self.inner = inner_handler(handler)
-        self._knows_model = False
+        self._tokenizer: Any = None
 
     def tell_model(self, handler: Any) -> None:
-        """The model's window and template, once it is loaded."""
+        """The window and template of the model that the server was started with, whenever it is loaded."""
         provider = getattr(handler.response_generator, "model_provider", None)
         tokenizer = getattr(provider, "tokenizer", None)
-        if self._knows_model or tokenizer is None:
-            return
-        self._knows_model = True
         name = getattr(getattr(provider, "cli_args", None), "model", None)
+        loaded, *_ = getattr(provider, "model_key", None) or (None,)
+        # Between the two looks another thread may have loaded another model, which clients may ask for by name.
+        is_it = loaded is not None and loaded == name and tokenizer is getattr(provider, "tokenizer", None)
+        if not is_it or tokenizer is None or tokenizer is self._tokenizer:
+            return
+        self._tokenizer = tokenizer
         self.api.told_model(LOADED, model_config(name), chat_template(tokenizer))
 
     def answer(self, handler: Any, path: str) -> None:
@@ -134,7 +126,9 @@ class Door:
             return self.api.error(411, "Content-Length: the header is required, a chunked body is not taken")
         if not (length.isascii() and length.isdigit()):
             return self.api.error(400, f"Content-Length: {length!r:.40} is no number")
-        if int(length) > self.max_body_bytes:
+        length = length.lstrip("0") or "0"
+        # Python refuses to read numbers of thousands of digits.
+        if len(length) > len(str(self.max_body_bytes)) or int(length) > self.max_body_bytes:
             return self.api.error(413, f"the request body is larger than {self.max_body_bytes} bytes (max_body_bytes)")
         body: bytes = handler.rfile.read(int(length))
         return body if len(body) == int(length) else None

@@ -18,6 +18,8 @@ from . import _native
 from .errors import StoppedError
 
 if TYPE_CHECKING:
+    from asyncio import Future
+
     from typing_extensions import Self, Unpack
 
 _T = TypeVar("_T")
@@ -134,7 +136,7 @@ ProxyEvent = Union[
 ]
 """What happens to requests: plain dicts, told apart by their ``type``."""
 
-# An event loop is asked this often whether somebody still waits for an event.
+# How often it is looked whether somebody still waits for an event, in seconds.
 _SLICE = 0.25
 
 
@@ -208,17 +210,56 @@ class Proxy:
 
     async def anext_event(self, timeout: float | None = None) -> ProxyEvent | None:
         """As ``next_event``. May be cancelled without an event being lost."""
+        from asyncio import sleep
         from time import monotonic
 
+        if timeout is not None:
+            self._native.wait_event(min(timeout, 0.0))  # refuses what is no time
         deadline = None if timeout is None else monotonic() + timeout
         while True:
-            left = _SLICE if deadline is None else deadline - monotonic()
-            if await _in_thread(self._native.wait_event, max(0.0, min(left, _SLICE))):
-                # Another reader may have been faster.
-                if (event := self._native.next_event(0.0)) is not None:
-                    return event
-            elif deadline is not None and monotonic() >= deadline:
+            await sleep(0)  # others have their turn however many events there are
+            if (event := self._native.next_event(0.0)) is not None:
+                return event
+            # Another reader may then be faster.
+            if not await self._wait_event(deadline):
                 return None
+
+    async def _wait_event(self, deadline: float | None) -> bool:
+        """Waits on a thread of its own: the event loop's own ones are few, and others need them."""
+        from asyncio import get_running_loop
+        from threading import Thread
+        from time import monotonic
+
+        native, loop = self._native, get_running_loop()
+        future: Future[bool] = loop.create_future()
+
+        def settle(came: bool, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(came)
+            else:
+                future.set_exception(error)
+
+        def wait() -> None:
+            came, error = False, None
+            try:
+                # A caller that was cancelled is seen between two slices.
+                while not came and not future.done():
+                    left = _SLICE if deadline is None else deadline - monotonic()
+                    if left <= 0.0:
+                        break
+                    came = native.wait_event(min(left, _SLICE))
+            except BaseException as raised:
+                error = raised
+            try:
+                loop.call_soon_threadsafe(settle, came, error)
+            except RuntimeError:
+                pass  # the loop has been closed: nobody waits
+
+        # Python's end does not wait for it.
+        Thread(target=wait, name="anyclaude-event", daemon=True).start()
+        return await future
 
     async def aevents(self) -> AsyncIterator[ProxyEvent]:
         """As ``events``."""
@@ -251,7 +292,12 @@ class Proxy:
         await self.astop()
 
     def __repr__(self) -> str:
-        return f"<anyclaude.Proxy at {self._native.url}>"
+        from .errors import ForkError
+
+        try:
+            return f"<anyclaude.Proxy at {self._native.url}>"
+        except ForkError:
+            return "<anyclaude.Proxy of the parent process>"
 
 
 def start_proxy(config: dict[str, Any] | str | bytes | None = None, **settings: Unpack[Settings]) -> Proxy:
@@ -280,7 +326,10 @@ def _merged(config: dict[str, Any] | str | bytes | None, settings: Settings) -> 
     if not settings:
         return config
     if not isinstance(config, dict):
-        parsed: Any = json.loads(config)
+        try:
+            parsed: Any = json.loads(config)
+        except (ValueError, RecursionError):
+            return config  # which is refused, in words that do not repeat it
         if not isinstance(parsed, dict):
             return config  # which is refused, in words
         config = cast("dict[str, Any]", parsed)

@@ -19,13 +19,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._host import chat_template, check_shape, load, model_config
 from ._native import ToolParser, parse_tools
-from .asgi import AnthropicMiddleware, Scope
+from .asgi import COUNT_TOKENS, AnthropicMiddleware, Refusal, Scope
 from .errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,32 +43,38 @@ PARSER = "anyclaude"
 """The name of the tool parser, for ``--tool-call-parser``."""
 
 _USED = ("app", "load_model", "_engine", "_model_name", "_model_path", "_enable_auto_tool_choice", "_tool_call_parser")
+_USED_FOR_KEYS = ("Request", "HTTPException", "security", "verify_api_key", "check_rate_limit")
 
 
 def install(server: ModuleType | Any | None = None, **options: Unpack[Options]) -> None:
     """Puts the Messages API into ``vllm_mlx.server``, given as that module or as its ``app``.
 
-    Call it before the server starts. A second call does nothing.
+    Call it before the server starts. A second call does nothing. The server's key is asked for and its rate limit holds
+    as on its own routes.
 
-    Raises ``ConfigError`` if vllm-mlx is not there, is of another shape than the tested version, or has started.
+    Raises ``ConfigError`` if vllm-mlx is not there, is of another shape than the tested version, or has started, and for
+    an option that is unknown or makes no sense. The server is then as it was.
     """
     module: Any = load("vllm_mlx.server", "vllm-mlx", TESTED)
-    check_shape(module, "vllm-mlx", TESTED, _USED)
+    check_shape(module, "vllm-mlx", TESTED, (*_USED, *_USED_FOR_KEYS))
     if server is not None and server is not module and server is not module.app:
         raise ConfigError(f"expected vllm_mlx.server or its app, not {server!r:.100}", "config")
-    # Claude Code asks for titles and sends subagents while it waits for an answer: these queue, they do not fail.
-    os.environ.setdefault("VLLM_MLX_SIMPLE_ENGINE_LOCK_ADMISSION", "wait")
+    # The app makes its middlewares when it starts, which is late for telling of a wrong option.
+    VllmMiddleware(module.app, module, **options)
     if any(entry.cls is VllmMiddleware for entry in module.app.user_middleware):
         return
-    register_parser(module)
-    if not (module._enable_auto_tool_choice and module._tool_call_parser):
-        module._enable_auto_tool_choice, module._tool_call_parser = True, PARSER
-        if module._engine is not None:  # the model is there already: as load_model() does it
-            module._engine.preserve_native_tool_format = module._detect_native_tool_support()
+    register_parser = tool_parser(module)
     try:
         module.app.add_middleware(VllmMiddleware, server=module, **options)
     except RuntimeError as error:
         raise ConfigError(f"the server has started already: install() comes before that ({error})", "config") from error
+    # Claude Code asks for titles and sends subagents while it waits for an answer: these queue, they do not fail.
+    os.environ.setdefault("VLLM_MLX_SIMPLE_ENGINE_LOCK_ADMISSION", "wait")
+    register_parser()
+    if not (module._enable_auto_tool_choice and module._tool_call_parser):
+        module._enable_auto_tool_choice, module._tool_call_parser = True, PARSER
+        if module._engine is not None:  # the model is there already: as load_model() does it
+            module._engine.preserve_native_tool_format = module._detect_native_tool_support()
 
 
 class VllmMiddleware(AnthropicMiddleware):
@@ -78,8 +84,23 @@ class VllmMiddleware(AnthropicMiddleware):
     # server call with the messages that this middleware has translated.
 
     def __init__(self, app: Any, server: Any, **options: Unpack[Options]) -> None:
-        super().__init__(app, "vllm-mlx", **options)
+        super().__init__(app, "vllm-mlx", authorize=self._ask_server, **options)
         self._server = server
+
+    async def _ask_server(self, scope: Scope) -> Refusal | None:
+        """What the server's own routes depend on."""
+        server = self._server
+        request = server.Request(scope)
+        try:
+            await server.verify_api_key(await server.security(request))
+            # A message is counted where it goes on to, by the server's chat completions.
+            if scope["path"].endswith(COUNT_TOKENS):
+                await server.check_rate_limit(request)
+        except server.HTTPException as error:
+            return Refusal(error.status_code, str(error.detail), dict(error.headers or {}).get("Retry-After"))
+        except TypeError:  # the server compares keys as text, which for other characters than ASCII Python does not
+            return Refusal(401, "Invalid API key")
+        return None
 
     async def tell_models(self, scope: Scope) -> None:
         """With one model its window and template are at hand; with several, the server lists them."""
@@ -94,13 +115,13 @@ class VllmMiddleware(AnthropicMiddleware):
         self.api.told_model(name, config, template, leaves_thinking)
 
 
-def register_parser(server: Any) -> None:
-    """Makes anyclaude's parser known to the server, under the name ``anyclaude``."""
+def tool_parser(server: Any) -> Callable[[], object]:
+    """What makes anyclaude's parser known to the server, under the name ``anyclaude``."""
     parsers: Any = load("vllm_mlx.tool_parsers.abstract_tool_parser", "vllm-mlx", TESTED)
     check_shape(parsers, "vllm-mlx", TESTED, ("ToolParser", "ToolParserManager", "ExtractedToolCallInformation"))
     own = {"server": server, "plain": parsers.ToolParser, "found": parsers.ExtractedToolCallInformation}
     parser = type("AnyclaudeToolParser", (AnyclaudeToolParser, parsers.ToolParser), own)
-    parsers.ToolParserManager.register_module(PARSER, parser)
+    return lambda: parsers.ToolParserManager.register_module(PARSER, parser)
 
 
 class AnyclaudeToolParser:

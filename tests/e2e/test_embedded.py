@@ -173,6 +173,62 @@ def test_help_is_the_servers_own(venv, module):
     assert done.returncode == 0 and "--prefill-step-size" in done.stdout, done.stderr
 
 
+def test_the_servers_key_and_rate_limit_hold(tmp_path):
+    """On every path, also for what is answered before the server's own route is reached."""
+    flags = ("--api-key", "secret", "--rate-limit", "6")
+    server = RealBackend("vllm-mlx embedded", tmp_path / "server.log", flags=flags)
+    try:
+        with httpx.Client(base_url=server.root, trust_env=False, timeout=60) as client:
+            for path in ("/v1/messages", "/v1/messages/count_tokens"):
+                for body in (json.dumps(messages.request()), "{"):
+                    for headers in ({}, {"x-api-key": "wrong"}, {"x-api-key": "käse".encode("latin-1")}):
+                        answer = client.post(path, content=body, headers=headers)
+                        assert answer.status_code == 401, answer.text
+                        assert answer.json()["error"]["type"] == "authentication_error"
+            good = {"x-api-key": "secret"}
+            # A message costs one, as a count does.
+            assert client.post("/v1/messages", json=messages.request(), headers=good).status_code == 200
+            counts = [
+                client.post("/v1/messages/count_tokens", json=messages.request(), headers=good) for _ in range(6)
+            ]
+            assert [count.status_code for count in counts] == [200] * 5 + [429]
+            assert counts[-1].json()["error"]["type"] == "rate_limit_error" and int(counts[-1].headers["retry-after"]) > 0
+    finally:
+        server.stop()
+
+
+def test_an_install_that_fails_changes_nothing():
+    code = """
+import asyncio, os
+import anyclaude, anyclaude.vllm_mlx
+import vllm_mlx.server as server
+from vllm_mlx.tool_parsers.abstract_tool_parser import ToolParserManager
+def state():
+    known = sorted(ToolParserManager.list_registered())
+    flags = server._enable_auto_tool_choice, server._tool_call_parser
+    return len(server.app.user_middleware), flags, dict(os.environ), known
+def refused(named, **options):
+    try:
+        anyclaude.vllm_mlx.install(server, **options)
+    except anyclaude.ConfigError as error:
+        assert named in str(error), error
+    else:
+        raise AssertionError(named)
+before = state()
+refused("tols", tols="x")
+server.app.middleware_stack = server.app.build_middleware_stack()
+refused("has started already")
+assert state() == before, (before, state())
+server.app.middleware_stack = None
+anyclaude.vllm_mlx.install(server)
+after = state()
+assert after[0] == before[0] + 1 and "anyclaude" in after[3], after
+"""
+    command = [str(CACHE / "venv/vllm-mlx/bin/python"), "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_env())
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_thinking(kind, tmp_path):
     model = speaking_model(tmp_path / "model", f"<think>Let me think about this.</think>{TEXT}")

@@ -15,6 +15,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 
@@ -114,6 +115,22 @@ def test_fastapi_behind_uvicorn() -> None:
         stranger = client.post("/v1/messages", json=REQUEST, headers={"x-api-key": "wrong"})
         assert stranger.status_code >= 400 and "API key" in stranger.json()["error"]["message"]
     assert model.ends == ["complete"]
+
+
+def test_web_pages_of_other_origins() -> None:
+    """The README's order: what is added later is around what was added before."""
+    app = fastapi_app(Model())
+    app.add_middleware(AnthropicMiddleware)
+    app.add_middleware(CORSMiddleware, allow_origins=["http://page"], allow_methods=["POST"], allow_headers=["x-api-key"])
+    origin = {"Origin": "http://page"}
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    with served(app) as url, httpx.Client(base_url=url, headers=origin, trust_env=False) as client:
+        allowed = client.options("/v1/messages", headers=asks)
+        assert allowed.status_code == 200 and "x-api-key" in allowed.headers["access-control-allow-headers"]
+        answers = [allowed, client.post("/v1/messages", json=REQUEST, headers=HEADERS)]
+        answers += [client.post("/v1/messages", content=b"{"), client.post("/v1/messages/count_tokens", json=REQUEST)]
+        assert [answer.status_code for answer in answers] == [200, 200, 400, 200]
+        assert {answer.headers.get("access-control-allow-origin") for answer in answers} == {"http://page"}
 
 
 def test_a_client_that_leaves() -> None:

@@ -7,7 +7,9 @@ import socket
 import subprocess
 import sys
 import threading
-from types import ModuleType
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import httpx
@@ -20,6 +22,7 @@ from asgi_host import REQUEST, STOP, chunk
 from mlx_server import Generator, Script, module, raw, served
 
 BODY = json.dumps(REQUEST).encode()
+WHOLE = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}]}
 
 
 def hello(handler: Any) -> None:
@@ -106,6 +109,8 @@ def test_the_rest_is_the_servers() -> None:
         (b"Content-Length: -1\r\n", b"", 400),
         ("Content-Length: ²\r\n".encode("latin-1"), b"", 400),
         (b"Content-Length: 99999999999999999999\r\n", b"", 413),
+        (b"Content-Length: " + b"9" * 5000 + b"\r\n", b"", 413),
+        (b"Content-Length: " + b"0" * 5000 + b"2\r\n", b"{}", 400),
         (b"Transfer-Encoding: chunked\r\n", b"2\r\n{}\r\n0\r\n\r\n", 411),
         (b"Content-Length: 2\r\n", b"{}", 400),
         (b"Content-Length: 1\r\n", b"{", 400),
@@ -187,6 +192,74 @@ def test_a_client_that_leaves_stops_the_model(stream: bool) -> None:
         assert running.generator.stopped.wait(5)
 
 
+def test_a_server_that_goes_on_after_its_error_is_stopped() -> None:
+    def script(handler: Any) -> None:
+        try:
+            handler.events(chunk(content="Hel"), b'data: {"error":{"message":"out of memory"}}\n\n')
+            generated(handler)
+        except ConnectionError:
+            stopped.set()
+            raise
+
+    stopped = threading.Event()
+    with Running(script) as running:
+        assert "out of memory" in running.post().text
+        assert stopped.wait(5), "it goes on for nobody"
+
+
+def test_a_clock_with_nothing_to_do_rests() -> None:
+    with Running(lambda handler: (time.sleep(0.5), handler.answer(200, WHOLE)), commit_after=0) as running:
+        begun = time.process_time()
+        assert running.post({**REQUEST, "stream": False}).json()["content"] == [{"type": "text", "text": "Hello"}]
+        assert time.process_time() - begun < 0.25
+
+
+def test_the_window_of_the_model_that_the_server_was_started_with(tmp_path: Path) -> None:
+    """Clients of chat completions may have had another one loaded before."""
+    (tmp_path / "config.json").write_text('{"max_position_embeddings": 128}')
+    provider = SimpleNamespace(
+        cli_args=SimpleNamespace(model=str(tmp_path)),
+        model_key=("other", None, None),
+        tokenizer=SimpleNamespace(chat_template="other"),
+    )
+    with Running(hello) as running:
+        told: list[tuple[Any, ...]] = []
+        door = running.server.APIHandler.anyclaude
+        door.api = Told(door.api, told)
+        running.generator.model_provider = provider
+        assert running.post().status_code == 200 and told == []
+        provider.model_key, provider.tokenizer = (str(tmp_path), None, None), SimpleNamespace(chat_template="own")
+        for _ in range(2):
+            assert running.post().status_code == 200
+        assert told == [("default_model", b'{"max_position_embeddings": 128}', "own")]
+
+
+class Told:
+    """The API, which writes down what it is told."""
+
+    def __init__(self, api: Any, told: list[tuple[Any, ...]]) -> None:
+        self._api, self._told = api, told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._api, name)
+
+    def told_model(self, *given: Any) -> None:
+        self._told.append(given)
+        self._api.told_model(*given)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"commit_after": -1}, {"ping_interval": "5s"}, {"stall_timeout": 0}, {"max_body_bytes": -5}, {"tols": "x"}],
+)
+def test_settings_that_make_no_sense(settings: dict[str, Any]) -> None:
+    server, _ = module(hello)
+    plain = server.APIHandler
+    with pytest.raises(anyclaude.ConfigError, match=next(iter(settings))):
+        anyclaude.mlx_lm.install(server, **settings)
+    assert server.APIHandler is plain
+
+
 def test_side_by_side() -> None:
     together = 6
     barrier = threading.Barrier(together)
@@ -214,6 +287,8 @@ def test_a_server_of_another_shape() -> None:
     assert server.APIHandler is once, "a second call does nothing"
     with pytest.raises(anyclaude.ConfigError, match=r"no APIHandler, .* was tried with mlx-lm 0\.32\.2"):
         anyclaude.mlx_lm.install(ModuleType("other"))
+    with pytest.raises(anyclaude.ConfigError, match=r"no APIHandler, .* in 'x'; "):
+        anyclaude.mlx_lm.install("x")  # type: ignore[arg-type]
     del server.APIHandler, once
     plain, _ = module(hello)
     del plain.APIHandler._set_cors_headers

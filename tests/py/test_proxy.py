@@ -12,6 +12,7 @@ import time
 import typing
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -73,8 +74,10 @@ def test_settings_are_checked() -> None:
         anyclaude.start_proxy(backend="demo", commit_after="soon")
     with pytest.raises(TypeError, match="not int"):
         anyclaude.start_proxy(7)  # type: ignore[arg-type]
-    with pytest.raises(ValueError):
-        anyclaude.start_proxy("{", port=0)
+    for text in ('{"api_key": "secret", ', b"\xff secret", "[" * 100_000 + "secret"):
+        with pytest.raises(ConfigError) as raised:
+            anyclaude.start_proxy(text, port=0)
+        assert "secret" not in str(raised.value) and raised.value.__cause__ is raised.value.__context__ is None
 
 
 def test_settings_of_both_kinds() -> None:
@@ -127,6 +130,29 @@ def test_times_that_are_none(proxy: anyclaude.Proxy) -> None:
         proxy.stop(-1)
     with pytest.raises(ValueError, match="timeout: NaN"):
         proxy.next_event(float("nan"))
+    for timeout in (float("nan"), -1):
+        with pytest.raises(ValueError, match="timeout: .* is no time in seconds"):
+            asyncio.run(asyncio.wait_for(proxy.anext_event(timeout), 10))
+
+
+def test_waiting_for_events_leaves_the_loops_own_threads_alone(proxy: anyclaude.Proxy) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        waiting = [asyncio.ensure_future(proxy.anext_event()) for _ in range(4)]
+        await asyncio.sleep(0.01)
+        begun = loop.time()
+        await asyncio.to_thread(int)
+        assert loop.time() - begun < 0.2
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    asyncio.run(main())
+    for thread in threading.enumerate():
+        if thread.name == "anyclaude-event":
+            thread.join(5)
+            assert not thread.is_alive()
 
 
 def test_a_thread_that_waits_lets_others_run_and_is_told_of_the_end(proxy: anyclaude.Proxy) -> None:
@@ -220,6 +246,7 @@ if child == 0:
             assert error.kind == "forked", error.kind
         else:
             os._exit(1)
+    assert "parent" in repr(proxy)
     anyclaude.Translator("mlx-lm").request({"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]})
     with anyclaude.start_proxy(backend="demo") as own:
         assert own.url != ""
@@ -257,7 +284,7 @@ def test_what_nobody_refers_to_stops() -> None:
         httpx.get(url)
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="reads /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_no_threads_or_sockets_stay_behind() -> None:
     def counts() -> tuple[int, int]:
         return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))

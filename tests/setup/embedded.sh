@@ -8,7 +8,8 @@
 # Every file that the wheel is made of.
 sources() {
     cd "$root"
-    git ls-files --cached --others --exclude-standard core/src core/Cargo.toml examples/standalone/src python Cargo.lock \
+    git ls-files --cached --others --exclude-standard Cargo.toml Cargo.lock core/src core/Cargo.toml \
+        examples/standalone/src examples/standalone/Cargo.toml python \
         | sort | while read -r file; do if [ -f "$file" ]; then cksum "$file"; fi; done | cksum
 }
 
