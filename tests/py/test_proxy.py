@@ -302,3 +302,25 @@ def test_no_threads_or_sockets_stay_behind() -> None:
 
 def test_a_fork_error_is_a_proxy_error() -> None:
     assert issubclass(ForkError, ProxyError) and issubclass(StoppedError, ProxyError)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a copied listener stays open until the child ends")
+def test_a_child_keeps_no_port_open() -> None:
+    proxy = anyclaude.start_proxy(backend="demo")
+    port = proxy.port
+    # A child of a fork that does nothing, as one of a pool.
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    os.close(reader)
+    try:
+        proxy.stop()
+        with pytest.raises(httpx.ConnectError):
+            ask(proxy)
+        anyclaude.start_proxy(backend="demo", port=port).stop()
+    finally:
+        os.close(writer)
+        os.waitpid(child, 0)
