@@ -195,7 +195,7 @@ class Conversation:
         if is_last:
             out += self._exchange.finish()
         has_failed = self._exchange.ended and ERROR_EVENT in out
-        self._call.has_answered = self._exchange.ended and not has_failed
+        self._call.has_answered = self._exchange.ended and (is_last or not has_failed)
         await self._write(out)
         if has_news(data):
             self._last_byte = monotonic()

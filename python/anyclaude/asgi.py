@@ -7,8 +7,9 @@ no framework, and goes around or into any::
     app.add_middleware(AnthropicMiddleware, backend="vllm-mlx")  # FastAPI, Starlette
     app = AnthropicMiddleware(app)                               # anything else
 
-Middlewares that add to answers (CORS, compression) go around this one: in frameworks they are added after it. It runs on
-asyncio, as uvicorn, hypercorn and granian do by default; not on trio.
+Middlewares that add to answers (CORS, compression) go around this one: in frameworks they are added after it.
+
+It runs on asyncio, as uvicorn, hypercorn and granian do by default; not on trio.
 """
 
 from __future__ import annotations

@@ -192,7 +192,8 @@ def test_the_servers_key_and_rate_limit_hold(tmp_path):
                 client.post("/v1/messages/count_tokens", json=messages.request(), headers=good) for _ in range(6)
             ]
             assert [count.status_code for count in counts] == [200] * 5 + [429]
-            assert counts[-1].json()["error"]["type"] == "rate_limit_error" and int(counts[-1].headers["retry-after"]) > 0
+            assert counts[-1].json()["error"]["type"] == "rate_limit_error"
+            assert int(counts[-1].headers["retry-after"]) > 0
     finally:
         server.stop()
 

@@ -121,8 +121,8 @@ def test_web_pages_of_other_origins() -> None:
     """The README's order: what is added later is around what was added before."""
     app = fastapi_app(Model())
     app.add_middleware(AnthropicMiddleware)
-    app.add_middleware(CORSMiddleware, allow_origins=["http://page"], allow_methods=["POST"], allow_headers=["x-api-key"])
     origin = {"Origin": "http://page"}
+    app.add_middleware(CORSMiddleware, allow_origins=[*origin.values()], allow_methods=["POST"], allow_headers=["*"])
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
     with served(app) as url, httpx.Client(base_url=url, headers=origin, trust_env=False) as client:
         allowed = client.options("/v1/messages", headers=asks)

@@ -158,6 +158,20 @@ def test_an_app_that_goes_on_after_its_error_is_stopped(manner: str) -> None:
     assert stopped == ["ClientGone" if manner == "sends" else "CancelledError"]
 
 
+def test_what_an_app_does_after_an_answer_that_is_an_error_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anyclaude._conversation.DISCONNECT_GRACE", 0.01)
+    done: list[bool] = []
+
+    async def chat(_try: int, receive: Any, send: Any) -> None:
+        await streams(chunk(content="Hel"))(1, receive, send)
+        await asyncio.sleep(0.1)
+        done.append(True)
+
+    host = Host(AnthropicMiddleware(Server(chat), ping_interval=0.01))
+    asyncio.run(in_time(host.run()))
+    assert host.kinds()[-1] == "error" and done == [True]
+
+
 @pytest.mark.parametrize("kind", [memoryview, bytearray])
 def test_bodies_of_other_types(kind: Any) -> None:
     app = streams(kind(chunk(content="Hello")), kind(STOP))
