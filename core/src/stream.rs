@@ -135,8 +135,9 @@ impl StreamConverter {
         self.progress()
     }
 
-    /// Call when nothing has been written for a ping interval: writes a ping.
+    /// Call when nothing has been written for a ping interval: writes a ping, and begins the stream if need be.
     pub fn tick(&mut self, out: &mut Vec<u8>) -> Progress {
+        self.start(out);
         if self.phase == Phase::Started {
             if self.decoder.stopped() {
                 // The answer is over and only the counts, or the close, never came.

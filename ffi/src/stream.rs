@@ -92,13 +92,7 @@ pub extern "C" fn anyclaude_stream_tick(
     progress: Option<&mut MaybeUninit<Progress>>,
     error: Option<&mut MaybeUninit<Option<Box<Error>>>>,
 ) -> Status {
-    guard(error, || {
-        convert(stream, out, progress, |core, out| {
-            // A backend that has not said anything yet is what pings are for: the client's stream begins here.
-            core.start(out);
-            core.tick(out)
-        })
-    })
+    guard(error, || convert(stream, out, progress, |core, out| core.tick(out)))
 }
 
 /// The backend's stream has broken: appends the end of the client's stream to `out`. `status` is the HTTP status

@@ -197,7 +197,7 @@ class StreamConverter:
         """Takes one chunk as an object, from a server in the same process."""
 
     def tick(self) -> bytes:
-        """Call when nothing has been sent for a while: gives a ping."""
+        """Call when nothing has been sent for a while: gives a ping, and begins the stream if need be."""
 
     def fail(self, message: str, status: int = 502) -> bytes:
         """The server's stream has broken: ends the client's stream."""
