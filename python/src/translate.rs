@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use anyclaude_core::backend::Model;
-use anyclaude_core::prefix::PrefixReport;
 use anyclaude_core::{Dialect, Hints, Options, RequestMeta, SessionKey, ToolSupply, Translator as Core, backend};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMapping};
@@ -12,7 +11,7 @@ use crate::clock::now;
 use crate::context::RequestContext;
 use crate::errors::guarded;
 use crate::interpreter::sized;
-use crate::json::{Json, loads};
+use crate::json::{Json, loads, parsed};
 use crate::seed::fresh;
 use crate::stream::StreamConverter;
 
@@ -141,14 +140,13 @@ impl Translator {
         let (context, mut turn) = stream.turn(py)?;
         turn.prefill_ms = prefill_ms;
         let report = guarded(|| Ok(self.0.record(&context, &turn, now())))?;
-        report.map(|report| to_python(py, &report.to_json())).transpose()
+        report.map(|report| parsed(py, &report)).transpose()
     }
 
     /// The last prefix reports of the sessions whose id begins so, the oldest first.
     #[pyo3(signature = (session=""))]
     fn prefix_reports<'py>(&self, py: Python<'py>, session: &str) -> PyResult<Bound<'py, PyAny>> {
-        let reports: Vec<String> = self.0.prefix_reports(session).iter().map(PrefixReport::to_json).collect();
-        to_python(py, &format!("[{}]", reports.join(",")))
+        parsed(py, &self.0.prefix_reports(session))
     }
 
     /// Translates a whole answer of the server into a message, and remembers it.
@@ -169,9 +167,4 @@ impl Translated {
     fn dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         loads(py, self.body.bind(py))
     }
-}
-
-/// What the core tells, as dicts and lists.
-fn to_python<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
-    loads(py, &PyBytes::new(py, json.as_bytes()))
 }
