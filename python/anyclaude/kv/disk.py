@@ -53,11 +53,13 @@ class DiskStore:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._entries: dict[str, Manifest] = {}
+        # The inode of each manifest that has been read: a manifest is replaced, it is never written to.
+        self._read: dict[str, tuple[int, Manifest]] = {}
         self._counts = dict.fromkeys(("saves", "saves_skipped", "save_failures", "loads", "damaged", "removed"), 0)
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING)
         self._closing = False
         self._writer: threading.Thread | None = None
-        _prepare(folder)
+        prepare(folder)
         self._tidy()
 
     @property
@@ -144,10 +146,7 @@ class DiskStore:
             self._jobs.put_nowait(job)
         except queue.Full:
             return self._count("saves_skipped")
-        with self._lock:
-            if self._writer is None and not self._closing:
-                self._writer = threading.Thread(target=self._run, name="anyclaude-kv-disk", daemon=True)
-                self._writer.start()
+        self._start()
 
     def flush(self, timeout: float = CLOSE_SECONDS) -> bool:
         """Waits until what waits now is saved; false if that takes longer than ``timeout`` seconds."""
@@ -156,10 +155,14 @@ class DiskStore:
             self._jobs.put(done.set, timeout=timeout)
         except queue.Full:
             return False
-        with self._lock:
-            if self._writer is None or not self._writer.is_alive():
-                return not self._jobs.qsize() or self._writer is None
+        self._start()
         return done.wait(timeout)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._writer is None and not self._closing:
+                self._writer = threading.Thread(target=self._run, name="anyclaude-kv-disk", daemon=True)
+                self._writer.start()
 
     def stats(self) -> dict[str, int]:
         """Counts since the start, and what is there now."""
@@ -191,7 +194,7 @@ class DiskStore:
                 return
         if shutil.disk_usage(self._folder).free < nbytes + FREE_BYTES:
             self._count("saves_skipped")
-            logger.warning("%s has too little room for more saved states", "the volume of the cache's folder")
+            logger.warning("the volume of the saved states has too little room for more")
             return
         manifest = files.write(self._folder, scope, tokens, state, trimmable, nbytes)
         with self._lock:
@@ -209,12 +212,10 @@ class DiskStore:
                     manifests.append((os.lstat(self._folder / name).st_mtime, name))
             elif files.STATE.fullmatch(name) or files.UNFINISHED.fullmatch(name):
                 others.append(name)
-        with self._lock:
-            known = dict(self._entries)
         entries: dict[str, Manifest] = {}
         room, now = self._max_bytes, time.time()
         for used, name in sorted(manifests, reverse=True):
-            entry = self._look(name, known.get(name.removesuffix(".json")))
+            entry = self._look(name)
             if entry is None:
                 continue
             room -= entry.size
@@ -224,31 +225,45 @@ class DiskStore:
                 entries[entry.key] = entry
         kept = {entry.state for entry in entries.values()}
         for name in others:
-            # Files of a save that was killed, and states that lost to another process' of the same name.
-            if name not in kept and not files.is_being_written(self._folder / name):
-                with suppress(OSError):
-                    (self._folder / name).unlink()
+            # Files of a save that was killed, and states that lost to another process' of the same name. One that was
+            # under way a moment ago may have got its manifest since.
+            if name in kept or files.is_being_written(self._folder / name) or self._is_named(name):
+                continue
+            with suppress(OSError):
+                (self._folder / name).unlink()
         with self._lock:
             self._entries = entries
+        self._read = {key: read for key, read in self._read.items() if key in entries}
 
-    def _look(self, name: str, known: Manifest | None) -> Manifest | None:
+    def _look(self, name: str) -> Manifest | None:
         """A manifest whose state is there; anything else is removed."""
+        key = name.removesuffix(".json")
         try:
-            entry = files.read_manifest(self._folder / name)
-            if known is not None and known == entry:
-                entry = known
+            inode = os.lstat(self._folder / name).st_ino
+            known = self._read.get(key)
+            entry = known[1] if known and known[0] == inode else files.read_manifest(self._folder / name)
             if os.lstat(self._folder / entry.state).st_size != entry.size:
                 raise Damaged("the state has another size")
+            self._read[key] = inode, entry
             return entry
         except FileNotFoundError:
             # Its state has gone, or all of it, by another process that tidies up.
             with suppress(OSError):
                 (self._folder / name).unlink()
         except Damaged as error:
-            self._damaged(name.removesuffix(".json"), name, None, error)
+            self._damaged(key, name, None, error)
         except OSError as error:
             logger.warning("the manifest of a saved state cannot be read (%s)", _why(error))
         return None
+
+    def _is_named(self, state: str) -> bool:
+        """Whether a manifest names this state."""
+        if not files.STATE.fullmatch(state):
+            return False
+        try:
+            return files.read_manifest(self._folder / f"{state[:32]}.json").state == state
+        except (OSError, Damaged):
+            return False
 
     def _damaged(self, key: str, manifest: str, state: str | None, error: Damaged) -> None:
         logger.warning("a saved state is damaged (%s): it is removed, and computed again", error)
@@ -276,8 +291,11 @@ class DiskStore:
             self._counts[name] += 1
 
 
-def _prepare(folder: Path) -> None:
-    """Makes the folder, for its owner alone."""
+def prepare(folder: Path) -> None:
+    """Makes the folder, for its owner alone.
+
+    Raises ``ConfigError`` if it cannot be used.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()

@@ -17,14 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from .states import KNOWN
+
 FORMAT = 1
 """Of manifests. Files of another are of no use and are removed."""
-
-CLASSES = frozenset(
-    {"KVCache", "RotatingKVCache", "QuantizedKVCache", "ConcatenateKVCache", "ChunkedKVCache", "ArraysCache",
-     "MambaCache", "CacheList"}
-)  # fmt: skip
-"""The classes of the engine that may come out of a file."""
 
 MANIFEST = re.compile(r"[0-9a-f]{32}\.json")
 STATE = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}\.safetensors")
@@ -167,7 +163,7 @@ def read_state(folder: Path, manifest: Manifest) -> list[Any]:
     Raises ``FileNotFoundError`` if it has gone, other ``OSError``, and ``Damaged``.
     """
     path = folder / manifest.state
-    if not set(manifest.classes) <= CLASSES:
+    if not set(manifest.classes) <= KNOWN:
         raise Damaged("a class that no state has")
     with _opened(path) as file:
         # The engine's reader is written for files that are whole: it sees none before this.
