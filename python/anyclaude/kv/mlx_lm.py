@@ -32,6 +32,9 @@ LEAST_NEW = 256
 """A prompt's state that can be cut is kept before its answer is there if so many tokens are new: what a client that
 leaves in the middle would have computed for nothing. With fewer the copy costs more than that."""
 
+LEAST_PINNED = 256
+"""System prompts with fewer tokens are computed faster than they are looked for on disk."""
+
 STORE_SECONDS = 5.0
 """How long an answer's usage waits for its state to be stored, which takes milliseconds."""
 
@@ -118,14 +121,10 @@ class ServerCache:
         ticket = self.tickets.answered(tokens) if cache_type == "assistant" else None
         try:
             scope = self.scope()
-            is_worth = (
-                ticket is not None
-                or cache_type == "system"
-                or not self.can_be_cut
-                or len(tokens) - self._cache.held(scope, tokens) >= LEAST_NEW
-            )
-            if is_worth:
-                self._cache.store(scope, tokens, prompt_cache, pinned=cache_type == "system")
+            is_pinned = cache_type == "system" and len(tokens) >= LEAST_PINNED
+            is_whole = ticket is not None or is_pinned or not self.can_be_cut
+            if is_whole or len(tokens) - self._cache.held(scope, tokens) >= LEAST_NEW:
+                self._cache.store(scope, tokens, prompt_cache, pinned=is_pinned)
             if ticket is not None:
                 ticket.held = self._cache.held(scope, ticket.prompt)
             if self._max_size is not None:
@@ -170,6 +169,7 @@ class CachedGenerator:
     def __init__(self, model_provider: Any, prompt_cache: Any) -> None:
         self._anyclaude_systems = Systems()
         self._anyclaude_here = threading.local()
+        self._anyclaude_on = isinstance(prompt_cache, ServerCache)
         if isinstance(prompt_cache, ServerCache):
             prompt_cache.serve(model_provider)
         # Starts the thread that runs the model.
@@ -184,14 +184,11 @@ class CachedGenerator:
 
     def generate(self, request: Any, *arguments: Any, **named: Any) -> Any:
         """As the server's own. The answer ends when its state is stored, so that its usage can say so."""
+        if not self._anyclaude_on:
+            return self.plain.generate(self, request, *arguments, **named)
         ticket = request.anyclaude_ticket = self._anyclaude_here.ticket = Ticket()
         context, tokens = self.plain.generate(self, request, *arguments, **named)
-        return context, self._until_stored(tokens, ticket)
-
-    def _until_stored(self, tokens: Iterator[Any], ticket: Ticket) -> Iterator[Any]:
-        yield from tokens
-        if isinstance(getattr(self, "prompt_cache", None), ServerCache):
-            ticket.stored.wait(STORE_SECONDS)
+        return context, _until_stored(tokens, ticket)
 
     def anyclaude_ticket(self) -> Ticket | None:
         """That of the request which this thread has asked last."""
@@ -255,8 +252,10 @@ class UsageHandler:
         return self._with_written(self.plain_usage.generate_response(self, *arguments, **named))
 
     def _with_written(self, response: Any) -> Any:
-        details = (response.get("usage") or {}).get("prompt_tokens_details")
-        ticket = self.response_generator.anyclaude_ticket()
+        usage = response.get("usage")
+        details = usage.get("prompt_tokens_details") if usage else None
+        ticket_of = getattr(self.response_generator, "anyclaude_ticket", None)
+        ticket = ticket_of() if ticket_of is not None else None
         if details is not None and ticket is not None:
             details["cache_write_tokens"] = ticket.written
         return response
@@ -278,6 +277,11 @@ def put_in(module: Any, handle: PrefixCacheHandle) -> None:
     module.LRUPromptCache = functools.update_wrapper(make_cache, plain_cache, updated=())
     own = {"anyclaude_handle": handle, "plain": plain}
     module.ResponseGenerator = type(plain.__name__, (CachedGenerator, plain), own)
+
+
+def _until_stored(tokens: Iterator[Any], ticket: Ticket) -> Iterator[Any]:
+    yield from tokens
+    ticket.stored.wait(STORE_SECONDS)
 
 
 def _can_be_cut(state: Sequence[Any]) -> bool:
