@@ -42,9 +42,9 @@ def vllm_mlx(port: int, log: Path, tools: bool = True) -> Server:
     return Server(command, log, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 
 
-def embedded_mlx_lm(port: int, log: Path, model: Path = MODEL) -> Server:
+def embedded_mlx_lm(port: int, log: Path, model: Path = MODEL, flags: tuple[str, ...] = ()) -> Server:
     """With anyclaude in it."""
-    return _embedded("mlx", "mlx_lm", model, port, log)
+    return _embedded("mlx", "mlx_lm", model, port, log, *flags)
 
 
 def embedded_vllm_mlx(port: int, log: Path, model: Path = MODEL, flags: tuple[str, ...] = ()) -> Server:
