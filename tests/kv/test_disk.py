@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -47,14 +48,13 @@ def saved(model: Model, folder: Path, *prompts: list[int], max_bytes: int = MANY
         state = PrefixCache(max_bytes=MANY, disk=store)
         assert state.store(scope, tokens, read_in(model, tokens), pinned=True)
         assert store.flush(30)
-        for manifest in folder.glob("*.json"):
-            if (entry := files.read_manifest(manifest)).tokens == files.packed(tokens) and entry.scope == scope:
-                os.utime(manifest, (used := time.time() - 1000 + number, used))
+        manifest = folder / f"{files.key(scope, files.packed(tokens))}.json"
+        os.utime(manifest, (used := time.time() - 1000 + number, used))
     return store
 
 
 def names(folder: Path) -> set[str]:
-    return {path.suffix for path in folder.iterdir()} and {path.name for path in folder.iterdir()}
+    return {path.name for path in folder.iterdir()}
 
 
 def test_a_restart(model: Model, tmp_path: Path) -> None:
@@ -157,13 +157,13 @@ def test_a_state_in_anothers_place(full: Model, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": 2}, {"tokens": ["x"]}, {"tokens": []}, {"state": "../x"}, {"scope": None}, {"more": 1}, {"tokens": [1 << 70]}],
+    [{"format": 2}, {"tokens": ["x"]}, {"tokens": []}, {"state": "../x"}, {"scope": None}, {"more": 1}, {"classes": ["mx"]}, {"classes": 5}, {"tokens": [1 << 70]}],
 )
 def test_manifests_that_are_well_formed_and_wrong(full: Model, tmp_path: Path, change: dict) -> None:
     saved(full, tmp_path, TOKENS).close()
     [path] = tmp_path.glob("*.json")
     text = json.dumps({**json.loads(path.read_bytes().partition(b"\n")[2]), **change}).encode()
-    import hashlib
+
 
     path.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
     assert DiskStore(tmp_path, MANY).stats()["entries"] == 0 and not list(tmp_path.iterdir())

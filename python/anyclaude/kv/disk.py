@@ -209,7 +209,9 @@ class DiskStore:
         for name in _names(self._folder):
             if files.MANIFEST.fullmatch(name):
                 with suppress(OSError):
-                    manifests.append((os.lstat(self._folder / name).st_mtime, name))
+                    status = os.lstat(self._folder / name)
+                    if stat.S_ISREG(status.st_mode):
+                        manifests.append((status.st_mtime, name))
             elif files.STATE.fullmatch(name) or files.UNFINISHED.fullmatch(name):
                 others.append(name)
         entries: dict[str, Manifest] = {}

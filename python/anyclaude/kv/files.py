@@ -150,9 +150,10 @@ def read_manifest(path: Path) -> Manifest:
         if found.pop("format") != FORMAT:
             raise Damaged("the manifest is of another version")
         manifest = Manifest(**{**found, "tokens": packed(found["tokens"])})
+        is_ours = path.name == f"{manifest.key}.json" and STATE.fullmatch(manifest.state) and set(manifest.classes) <= KNOWN
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise Damaged(f"the manifest says nothing ({type(error).__name__})") from None
-    if path.name != f"{manifest.key}.json" or not STATE.fullmatch(manifest.state) or not manifest.length:
+    if not is_ours or not manifest.length:
         raise Damaged("the manifest is of another state")
     return manifest
 
@@ -163,8 +164,6 @@ def read_state(folder: Path, manifest: Manifest) -> list[Any]:
     Raises ``FileNotFoundError`` if it has gone, other ``OSError``, and ``Damaged``.
     """
     path = folder / manifest.state
-    if not set(manifest.classes) <= KNOWN:
-        raise Damaged("a class that no state has")
     with _opened(path) as file:
         # The engine's reader is written for files that are whole: it sees none before this.
         if os.fstat(file.fileno()).st_size != manifest.size or digests(path, manifest.size) != manifest.digests:
@@ -261,5 +260,8 @@ def _unfinished(folder: Path, suffix: str) -> Iterator[tuple[Path, int]]:
 def _opened(path: Path) -> Iterator[Any]:
     """A regular file of the folder itself; a link may lead anywhere."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb") as file:
-        yield file
+    try:
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
