@@ -11,6 +11,8 @@ class Ticket:
     """One request's. The thread that runs the model writes it, the one that answers reads it."""
 
     def __init__(self) -> None:
+        self.is_open = False
+        """Its prompt is known, and its state will be offered to the cache."""
         self.prompt: list[int] = []
         self.reused = 0
         """Tokens of the prompt that were taken from the cache."""
@@ -37,6 +39,7 @@ class Tickets:
         with self._lock:
             self._open = [other for other in self._open if other() is not None]
             self._open.append(weakref.ref(ticket))
+        ticket.is_open = True
 
     def answered(self, tokens: Sequence[int]) -> Ticket | None:
         """Takes out the ticket of the request whose prompt and answer these tokens are: that with most of them as its
