@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("anyclaude.kv")
 
+LOAD_GAIN = 128
+"""A saved state is loaded if it spares so many tokens more than what is in memory: fewer are computed sooner than a
+file is read."""
+
 
 class Disk(Protocol):
     """Where pinned states outlive the process."""
@@ -98,7 +102,7 @@ class PrefixCache:
         if self._disk is None or found is None:
             return None
         key, length = found
-        loaded = self._disk.load(key) if length > self._held(scope, tokens) else None
+        loaded = self._disk.load(key) if length >= self._held(scope, tokens) + LOAD_GAIN else None
         if loaded is None:
             return None
         saved, state = loaded
