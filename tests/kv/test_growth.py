@@ -29,10 +29,10 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def prompt_of(session: int, turns: int) -> list[int]:
+def prompt_of(session: int, turns: int, tokens: int = 300) -> list[int]:
     """The system prompt that all sessions share, and what was said in one."""
     shared, own = random.Random(0), random.Random(session)
-    return [shared.randrange(4000) for _ in range(200)] + [own.randrange(4000) for _ in range(300 * turns)]
+    return [shared.randrange(4000) for _ in range(200)] + [own.randrange(4000) for _ in range(tokens * turns)]
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +69,13 @@ def test_200_sessions_in_64_megabytes(tiny: Model) -> None:
 def test_many_requests(tiny: Model) -> None:
     """Sessions that come and go and come back."""
     # Full after some twenty requests.
-    cache, order = PrefixCache(max_bytes=BUDGET // 4), random.Random(5)
+    cache, order = PrefixCache(max_bytes=BUDGET // 16), random.Random(5)
     turns: dict[int, int] = {}
     sizes, reused, read = [], 0, 0
     for number in range(REQUESTS):
         session = order.randrange(number // 20, number // 20 + 8)
         turns[session] = turns.get(session, 0) % 6 + 1
-        prompt = prompt_of(session, turns[session])
+        prompt = prompt_of(session, turns[session], 50)
         reused += serve(tiny, cache, prompt)
         read += len(prompt)
         if number % (REQUESTS // 20) == 0:

@@ -58,7 +58,10 @@ def _embedded(venv: str, module: str, model: Path, port: int, log: Path, *flags:
     own = shown.replace("MODEL", str(model)).split()
     command = [str(CACHE / "venv" / venv / "bin/python"), *own, str(port), "--prefill-step-size", "512", *flags]
     hub = tempfile.mkdtemp(prefix="empty-hub-")
-    return Server(command, log, HF_HUB_CACHE=hub, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    # Where states are saved unless a test says otherwise.
+    home = tempfile.mkdtemp(prefix="empty-cache-")
+    return Server(
+        command, log, HF_HUB_CACHE=hub, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", XDG_CACHE_HOME=home)
 
 
 START = {
