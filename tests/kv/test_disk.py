@@ -21,7 +21,7 @@ from anyclaude.kv.disk import DiskStore
 from anyclaude.kv.fingerprint import VOLATILE
 from small_models import KINDS, Model, load
 
-TOKENS = list(range(100))
+TOKENS = list(range(300))
 MANY = 1 << 30
 
 
@@ -63,19 +63,19 @@ def test_a_restart(model: Model, tmp_path: Path) -> None:
     cache = PrefixCache(max_bytes=MANY, disk=DiskStore(tmp_path, MANY))
     prompt = [*TOKENS, 7, 8, 9]
     found = cache.fetch("model", prompt)
-    assert found is not None and found.tokens == 100
-    assert model.greedy(prompt[100:], found.state, 8) == model.greedy(prompt, model.new_state(), 8)
-    assert cache.held("model", prompt) == 100 and cache.stats()["loaded"] == 1
+    assert found is not None and found.tokens == 300
+    assert model.greedy(prompt[300:], found.state, 8) == model.greedy(prompt, model.new_state(), 8)
+    assert cache.held("model", prompt) == 300 and cache.stats()["loaded"] == 1
     assert cache.fetch("another", prompt) is None
 
 
 def test_what_goes_on_otherwise(full: Model, tmp_path: Path) -> None:
     """Of a state that can be cut, the beginning that fits; of others, nothing."""
     saved(full, tmp_path, TOKENS).close()
-    prompt = [*TOKENS[:60], 400, 401]
+    prompt = [*TOKENS[:250], 400, 401]
     found = PrefixCache(max_bytes=MANY, disk=DiskStore(tmp_path, MANY)).fetch("model", prompt)
-    assert found is not None and found.tokens == 60
-    assert full.greedy(prompt[60:], found.state, 8) == full.greedy(prompt, full.new_state(), 8)
+    assert found is not None and found.tokens == 250
+    assert full.greedy(prompt[250:], found.state, 8) == full.greedy(prompt, full.new_state(), 8)
     rotating = load("rotating")
     saved(rotating, tmp_path / "rotating", TOKENS).close()
     assert PrefixCache(max_bytes=MANY, disk=DiskStore(tmp_path / "rotating", MANY)).fetch("model", prompt) is None
@@ -259,7 +259,7 @@ if {stop!r}:
             threading.Event().wait()
     files.os.fsync = fsync
 for first in {prompts!r}:
-    tokens = [first, *range(100)]
+    tokens = [first, *range(300)]
     state = model.new_state()
     model.read(tokens, state)
     assert cache.store("model", tokens, state, pinned=True)
@@ -305,8 +305,8 @@ def test_two_servers_share_a_folder(full: Model, tmp_path: Path, caplog: pytest.
         for number in [*range(1, 10), 20, 21]:
             prompt = [number, *TOKENS, 3]
             found = fresh.fetch("model", prompt)
-            assert found is not None and found.tokens == 101, number
-            assert full.greedy(prompt[101:], found.state, 3) == full.greedy(prompt, full.new_state(), 3)
+            assert found is not None and found.tokens == 301, number
+            assert full.greedy(prompt[301:], found.state, 3) == full.greedy(prompt, full.new_state(), 3)
     assert not caplog.records and len(list(tmp_path.iterdir())) == 2 * 11
     # What another has removed is a miss without a word.
     for path in tmp_path.iterdir():
