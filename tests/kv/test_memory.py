@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
@@ -32,6 +33,13 @@ def test_sizes_that_are_none(value: object) -> None:
     with pytest.raises(ConfigError, match=r"^cache\.memory: expected ") as raised:
         memory.budget(value, "cache.memory")  # type: ignore[arg-type]
     assert len(str(raised.value)) < 150
+
+
+def test_without_psutil(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    with pytest.raises(ConfigError, match="pip install psutil"):
+        memory.budget("25%")
+    assert memory.budget("8GB") == 8 * GB
 
 
 def groups(tmp_path: Path, lines: str, files: dict[str, str]) -> list[tuple[int, int]]:

@@ -11,7 +11,8 @@ from typing import Any
 from . import disk
 from .cache import PrefixCache
 from .disk import DiskStore
-from .monitor import Monitor
+from .memory import total
+from .monitor import Monitor, default_reserve
 from .options import CacheSettings
 from .warm import LOOK_EVERY, Ask, LastPrompts, Progress, Prompt, Warming, bodies, read
 
@@ -27,8 +28,9 @@ class PrefixCacheHandle:
     def __init__(self, settings: CacheSettings) -> None:
         """The cache is made when the server starts.
 
-        Raises ``ConfigError`` if the folder of saved states cannot be used.
+        Raises ``ConfigError`` if the folder of saved states cannot be used, or nobody knows the machine's memory.
         """
+        self._reserve = default_reserve(total())
         self.settings = settings
         """What was set."""
         if settings.disk is not None:
@@ -50,7 +52,7 @@ class PrefixCacheHandle:
                 settings = self.settings
                 self._disk = None if settings.disk is None else DiskStore(settings.disk, settings.disk_bytes)
                 self._cache = PrefixCache(max_bytes=settings.memory, disk=self._disk)
-                self._monitor = Monitor(self._cache)
+                self._monitor = Monitor(self._cache, reserve=self._reserve)
                 self._monitor.start()
             return self._cache
 
