@@ -83,7 +83,8 @@ def _psutil() -> Any:
     try:
         return importlib.import_module("psutil")
     except ImportError:
-        raise ConfigError("psutil, which tells the machine's memory, is not there: pip install psutil", "config") from None
+        message = "psutil, which tells the machine's memory, is not there: pip install psutil"
+        raise ConfigError(message, "config") from None
 
 
 def container_limit() -> int | None:

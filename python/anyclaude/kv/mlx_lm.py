@@ -128,7 +128,9 @@ class ServerCache:
             ticket.reused = found.tokens
         return found.state, tokens[found.tokens :]
 
-    def insert_cache(self, model: Any, tokens: list[int], prompt_cache: list[Any], *, cache_type: str = "assistant") -> None:
+    def insert_cache(
+        self, model: Any, tokens: list[int], prompt_cache: list[Any], *, cache_type: str = "assistant"
+    ) -> None:
         """Keeps a state. That of a system prompt is pinned."""
         ticket = self.tickets.answered(tokens) if cache_type == "assistant" else None
         try:
