@@ -49,7 +49,8 @@ def usage(root: str, body: dict, stream: bool = True) -> tuple[int, int, int]:
     """The whole prompt, what was read of it from the cache, and what was written."""
     used = messages.post(root, body, stream=stream).message["usage"]
     read, written = used["cache_read_input_tokens"], used["cache_creation_input_tokens"]
-    assert min(read, written, used["input_tokens"]) >= 0
+    # The last token is computed each time. A 0 there is taken for "unknown" by Claude Code.
+    assert min(read, written) >= 0 and used["input_tokens"] == 1
     return used["input_tokens"] + read + written, read, written
 
 
@@ -59,21 +60,21 @@ def test_what_is_read_and_written(real, stream):
     body = asked(words(stream, 200))
     body["system"] += f" {words(stream, 9)}"  # each of the two has its own
     whole, read, written = usage(real.root, body, stream)
-    assert written > 0.5 * whole and read + written == whole
+    assert written > 0.5 * whole and read + written == whole - 1
     again, read, written = usage(real.root, body, stream)
-    assert (again, read, written) == (whole, whole - 1, 1)
+    assert (again, read, written) == (whole, whole - 1, 0)
 
     call = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {"command": "ls"}}
     result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": words(8, 30)}
     turns = [{"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
     total, read, written = usage(real.root, {**body, "messages": [*body["messages"], *turns]}, stream)
-    assert read >= whole - 5 and read + written == total > whole
+    assert read >= whole - 5 and read + written == total - 1 > whole
 
     other, read, written = usage(real.root, {**body, "messages": [{"role": "user", "content": "another"}]}, stream)
     system = read
-    assert read > 0.5 * other and read + written == other
+    assert read > 0.5 * other and read + written == other - 1
     new, read, written = usage(real.root, {**body, "messages": [{"role": "user", "content": words(77, 50)}]}, stream)
-    assert read >= system - 3 and read + written == new
+    assert read >= system - 3 and read + written == new - 1
 
 
 def test_the_tools_in_another_order_and_one_more(real):
@@ -93,7 +94,7 @@ def test_sdk(real):
             again = stream.get_final_message().usage
     assert first.cache_creation_input_tokens > 0
     assert again.cache_read_input_tokens >= first.cache_creation_input_tokens
-    assert again.cache_creation_input_tokens == 1 and again.input_tokens == 0
+    assert again.cache_creation_input_tokens == 0 and again.input_tokens == 1
 
 
 def test_clients_of_chat_completions(real):
@@ -103,7 +104,7 @@ def test_clients_of_chat_completions(real):
     ]
     prompt = found[0]["prompt_tokens"]
     assert found[0]["prompt_tokens_details"]["cache_write_tokens"] > 0.9 * prompt
-    assert found[1]["prompt_tokens_details"] == {"cached_tokens": prompt - 1, "cache_write_tokens": 1}
+    assert found[1]["prompt_tokens_details"] == {"cached_tokens": prompt - 1, "cache_write_tokens": 0}
 
 
 def test_sessions_side_by_side(real):
@@ -120,7 +121,7 @@ def test_sessions_side_by_side(real):
         thread.join()
     assert len(found) == 6
     for total, read, written in found.values():
-        assert 0.8 * total < read < total and read + written == total
+        assert 0.8 * total < read < total and read + written == total - 1
 
 
 def test_restarts(tmp_path):
@@ -186,8 +187,9 @@ def test_without_the_cache(tmp_path):
     """The server's own is as it was."""
     server = start(tmp_path, "--anyclaude-cache", "off")
     try:
-        first, again = usage(server.root, asked("x")), usage(server.root, asked("x"))
-        assert first[1] == 0 and again[1] > 0 and "anyclaude:" not in server.log()
+        first, again = (messages.post(server.root, asked("x")).message["usage"] for _ in range(2))
+        assert first["cache_read_input_tokens"] == 0 and again["cache_read_input_tokens"] > 0
+        assert first["cache_creation_input_tokens"] == 0 and "anyclaude:" not in server.log()
     finally:
         server.stop()
 
@@ -196,10 +198,10 @@ def test_a_budget(tmp_path):
     """Many sessions in little memory: the server's log never counts more than it may have."""
     server = start(tmp_path, "--anyclaude-cache-disk", "off", "--anyclaude-cache-memory", "6MB")
     try:
-        for number in range(12):
+        for number in range(8):
             messages.post(server.root, messages.request(words(number, 600), system=words(number, 100)))
         sizes = [float(size) for size in re.findall(r"Prompt Cache: \d+ sequences, ([\d.]+) GB", server.log())]
-        assert len(sizes) == 12 and max(sizes) <= 0.01
+        assert len(sizes) == 8 and max(sizes) <= 0.01
     finally:
         server.stop()
 
@@ -228,8 +230,10 @@ def test_help():
 
 
 def test_claude_code(real, tmp_path):
-    """A second session reads the first one's system prompt and tools."""
-    runs = [Claude(real.root, tmp_path / name).run(tools="Bash", timeout=200) for name in ("one", "two")]
+    """A second session in the same project reads the first one's system prompt and tools, by its own account."""
+    claude = Claude(real.root, tmp_path)
+    runs = [claude.run(f"{which} do what the tests say.", tools="Bash", timeout=200) for which in ("First", "Then")]
     assert not any(run.failed for run in runs)
     read, created = (runs[1].result["usage"][f"cache_{name}_input_tokens"] for name in ("read", "creation"))
-    assert read > 0.9 * (read + created + runs[1].result["usage"]["input_tokens"])
+    # Two answers, to the question and to the result of the call.
+    assert runs[1].result["usage"]["input_tokens"] == 2 and read > 0.95 * (read + created)

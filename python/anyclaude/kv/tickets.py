@@ -23,8 +23,12 @@ class Ticket:
 
     @property
     def written(self) -> int:
-        """Tokens of the prompt that were computed and are in the cache now."""
-        return max(0, min(self.held, len(self.prompt)) - self.reused)
+        """Tokens of the prompt that were computed now, and that the same prompt would find in the cache.
+
+        Never its last: that one is computed each time. It also keeps the count of other tokens above 0, without which
+        Claude Code takes the estimate that an answer began with for tokens beside those of the cache.
+        """
+        return max(0, min(self.held, len(self.prompt) - 1) - self.reused)
 
 
 class Tickets:
