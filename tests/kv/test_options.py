@@ -71,6 +71,18 @@ def test_flags() -> None:
     assert all(flag in shown for flag in ("--anyclaude-cache ", "-cache-memory", "-cache-disk ", "-disk-size", "-warm"))
 
 
+def test_the_readme_has_them_all() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    named = [action.option_strings[0] for action in options.flags()._actions]
+    assert len(named) == 5
+    for flag in named:
+        assert f"| `{flag} " in text, flag
+    for name in options.CacheOptions.__annotations__:
+        assert f" | `{name}` | " in text, name
+    for default in (options.MEMORY, options.DISK_BYTES):
+        assert f" | `{default}` | " in text, default
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
