@@ -30,7 +30,7 @@ UNFINISHED = re.compile(r"\.unfinished-[0-9a-f]{16}\.(json|safetensors)")
 MAX_MANIFEST_BYTES = 64 << 20
 
 # A file's checksums are taken by pieces, so that several cores can look at a large one together.
-PIECE_BYTES = 32 << 20
+PIECE_BYTES = 4 << 20
 READ_BYTES = 1 << 20
 READERS = min(4, os.cpu_count() or 1)
 

@@ -53,6 +53,7 @@ class ServerCache:
 
     def __init__(self, handle: PrefixCacheHandle, max_size: int | None) -> None:
         self._cache: PrefixCache = handle.opened()
+        self._memory, self._has_own_memory = handle.settings.memory, handle.settings.has_own_memory
         self._max_size = max_size
         self._provider: Any = None
         self._scope = ""
@@ -69,9 +70,9 @@ class ServerCache:
     def serve(self, provider: Any) -> None:
         """The server's models are those of ``provider``; its flag for the size goes before our default."""
         self._provider = provider
-        most = getattr(provider.cli_args, "prompt_cache_bytes", None)
+        most: int | None = getattr(provider.cli_args, "prompt_cache_bytes", None)
         if most is not None:
-            self._cache.set_max_bytes(most)
+            self._cache.set_max_bytes(min(most, self._memory) if self._has_own_memory else most)
 
     def scope(self) -> str:
         """The scope of the model that is loaded."""
@@ -191,10 +192,23 @@ class CachedGenerator:
 
     def _run_generate(self) -> None:
         try:
+            if isinstance(self.prompt_cache, ServerCache):
+                self._anyclaude_prepare(self.prompt_cache)
             self.plain._run_generate(self)
         finally:
             # On the thread that made the states.
             self.anyclaude_handle.close()
+
+    def _anyclaude_prepare(self, cache: ServerCache) -> None:
+        """Does before the first request what would make its answer late: files of the model are read for its scope, and
+        its template is compiled."""
+        try:
+            self.model_provider.load_default()
+            if self.model_provider.model is not None:
+                cache.scope()
+                self.model_provider.tokenizer.apply_chat_template([{"role": "user", "content": "."}], tokenize=True)
+        except Exception as error:  # the server tries the same, and tells what it makes of it
+            logger.debug("the model is not ready (%s)", type(error).__name__)
 
     def generate(self, request: Any, *arguments: Any, **named: Any) -> Any:
         """As the server's own. The answer ends when its state is stored, so that its usage can say so."""
