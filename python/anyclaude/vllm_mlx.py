@@ -25,13 +25,17 @@ from typing import TYPE_CHECKING, Any
 
 from ._host import chat_template, check_shape, load, model_config
 from ._native import ToolParser, parse_tools
-from .asgi import COUNT_TOKENS, AnthropicMiddleware, Refusal, Scope
+from .asgi import COUNT_TOKENS, AnthropicMiddleware, Receive, Refusal, Scope, Send
 from .errors import ConfigError
+from .kv import PrefixCache
+from .kv.note import CountedUsage
+from .kv.options import settings, take_flags
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._options import Options
+    from .kv.options import Cache
     from .toolcall import ToolEvent
 
 __all__ = ["PARSER", "TESTED", "install", "main"]
@@ -46,11 +50,12 @@ _USED = ("app", "load_model", "_engine", "_model_name", "_model_path", "_enable_
 _USED_FOR_KEYS = ("Request", "HTTPException", "security", "verify_api_key", "check_rate_limit")
 
 
-def install(server: ModuleType | Any | None = None, **options: Unpack[Options]) -> None:
-    """Puts the Messages API into ``vllm_mlx.server``, given as that module or as its ``app``.
+def install(server: ModuleType | Any | None = None, *, cache: Cache = None, **options: Unpack[Options]) -> None:
+    """Puts the Messages API and the prefix cache into ``vllm_mlx.server``, given as that module or as its ``app``.
 
-    Call it before the server starts. A second call does nothing. The server's key is asked for and its rate limit holds
-    as on its own routes.
+    Call it before the server's model is loaded. A second call does nothing. The server's key is asked for and its rate
+    limit holds as on its own routes. ``cache`` are the settings of ``anyclaude.kv.options.CacheOptions``; with ``off``
+    the server's own caches are as they were.
 
     Raises ``ConfigError`` if vllm-mlx is not there, is of another shape than the tested version, or has started, and for
     an option that is unknown or makes no sense. The server is then as it was.
@@ -61,16 +66,28 @@ def install(server: ModuleType | Any | None = None, **options: Unpack[Options]) 
         raise ConfigError(f"expected vllm_mlx.server or its app, not {server!r:.100}", "config")
     # The app makes its middlewares when it starts, which is late for telling of a wrong option.
     VllmMiddleware(module.app, module, **options)
+    chosen = settings(cache)
     if any(entry.cls is VllmMiddleware for entry in module.app.user_middleware):
         return
     register_parser = tool_parser(module)
+    states, put_cache = None, None
+    if chosen is not None:
+        if module._engine is not None:
+            message = "the model has been loaded already: install() comes before that, or cache='off'"
+            raise ConfigError(message, "config")
+        from .kv import vllm_mlx as inside
+
+        states = PrefixCache(max_bytes=chosen.memory)
+        put_cache = inside.prepare(module, states, TESTED)
     try:
-        module.app.add_middleware(VllmMiddleware, server=module, **options)
+        module.app.add_middleware(VllmMiddleware, server=module, states=states, **options)
     except RuntimeError as error:
         raise ConfigError(f"the server has started already: install() comes before that ({error})", "config") from error
     # Claude Code asks for titles and sends subagents while it waits for an answer: these queue, they do not fail.
     os.environ.setdefault("VLLM_MLX_SIMPLE_ENGINE_LOCK_ADMISSION", "wait")
     register_parser()
+    if put_cache is not None:
+        put_cache()
     if not (module._enable_auto_tool_choice and module._tool_call_parser):
         module._enable_auto_tool_choice, module._tool_call_parser = True, PARSER
         if module._engine is not None:  # the model is there already: as load_model() does it
@@ -80,12 +97,22 @@ def install(server: ModuleType | Any | None = None, **options: Unpack[Options]) 
 class VllmMiddleware(AnthropicMiddleware):
     """The middleware, with what the server's process knows of its model."""
 
-    # A prefix cache of anyclaude's own would take its place here: around `server._engine`, which both modes of the
-    # server call with the messages that this middleware has translated.
-
-    def __init__(self, app: Any, server: Any, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, app: Any, server: Any, states: PrefixCache | None = None, **options: Unpack[Options]
+    ) -> None:
         super().__init__(app, "vllm-mlx", authorize=self._ask_server, **options)
         self._server = server
+        self._states = states
+        if states is not None:
+            self.app = CountedUsage(app, self.chat_path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" and self._states is not None:
+            try:
+                return await self.app(scope, receive, send)
+            finally:
+                self._states.close()
+        return await super().__call__(scope, receive, send)
 
     async def _ask_server(self, scope: Scope) -> Refusal | None:
         """What the server's own routes depend on."""
@@ -220,9 +247,10 @@ def _tools(request: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs ``vllm-mlx`` with the Messages API in it; the arguments are vllm-mlx's own."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        install()
+        cache, given = take_flags(sys.argv[1:] if arguments is None else arguments)
+        # Other commands than this one run no server.
+        install(cache=cache if given[:1] == ["serve"] else "off")
         # Imported now: the parsers that its flag takes are those which are registered by then.
         cli: Any = load("vllm_mlx.cli", "vllm-mlx", TESTED)
         check_shape(cli, "vllm-mlx", TESTED, ("main",))
@@ -233,7 +261,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What the user says comes later, and wins.
         given[1:1] = ["--enable-auto-tool-choice", "--tool-call-parser", PARSER]
     sys.argv = ["vllm-mlx", *given]
-    cli.main()
+    try:
+        cli.main()
+    except ConfigError as error:  # flags that do not go together with the cache
+        print(f"anyclaude: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

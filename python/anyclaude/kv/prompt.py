@@ -1,0 +1,118 @@
+"""One prompt on its way through a model: what of it is reused, where its state is kept, and what that came to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from . import states
+from .cache import PrefixCache, Reused
+from .note import Note
+from .states import State
+
+logger = logging.getLogger("anyclaude.kv")
+
+MIN_PIN = 64
+"""The shortest beginning that is kept for itself, in tokens: shorter ones are computed faster than they are found."""
+
+# The classes that can be cut at any length. Sliding windows can only as long as nothing has slid out of them.
+_CUTTABLE = frozenset({"KVCache", "ConcatenateKVCache", "QuantizedKVCache"})
+
+
+class Prompt:
+    """Belongs to one request, and to the thread that runs the model. It raises nothing: an answer needs no cache."""
+
+    def __init__(
+        self,
+        cache: PrefixCache,
+        scope: str,
+        tokens: Sequence[int],
+        *,
+        pin: int = 0,
+        breakpoints: Sequence[int] = (),
+        note: Note | None = None,
+    ) -> None:
+        """``pin`` is where system prompt and tools end, ``breakpoints`` are ends of turns, all in tokens."""
+        self.tokens = list(tokens)
+        self.reused = 0
+        self._cache = cache
+        self._scope = scope
+        self._pin = pin if MIN_PIN <= pin < len(self.tokens) else 0
+        self._breakpoints = [place for place in breakpoints if 0 < place < len(self.tokens)]
+        self._note = note
+        self._is_over = False
+
+    def fetch(self) -> Reused | None:
+        """What the cache has of the prompt."""
+        found = self._cache.fetch(self._scope, self.tokens)
+        self.took(0 if found is None else found.tokens)
+        return found
+
+    def took(self, reused: int) -> None:
+        """So many tokens of the prompt are not computed for it."""
+        self.reused = reused
+        if self._note is not None:
+            self._note.cached = reused
+
+    def stops(self, empty: State) -> list[int]:
+        """Where computing has to halt for ``keep``: lengths in tokens, rising. ``empty`` is a new state of the model.
+
+        States that can be cut need none but the whole.
+        """
+        if {type(layer).__name__ for layer in empty} <= _CUTTABLE:
+            return []
+        places = {self._pin, *self._breakpoints, len(self.tokens) - 1} - {0}
+        with _never_breaking("look where to halt"):
+            found = self._cache.checkpoints(self._scope, self.tokens, sorted(places), self.reused)
+            return [place for place in found if self.reused < place < len(self.tokens)]
+        return []
+
+    def segments(self, stops: Sequence[int]) -> Iterator[list[int]]:
+        """What is left to be computed, cut at ``stops``."""
+        at = self.reused
+        for stop in (*stops, len(self.tokens)):
+            yield self.tokens[at:stop]
+            at = stop
+
+    def keep(self, state: State, tokens: int) -> None:
+        """Keeps a copy of the state at one of the stops; goes on with its own."""
+        with _never_breaking("copy a state"):
+            own = states.prefix_copy(state, tokens)
+            if own is not None:
+                self._cache.store(self._scope, self.tokens[:tokens], own, pinned=tokens == self._pin)
+
+    def end(self, state: State, tokens: Sequence[int]) -> None:
+        """Gives the state after ``tokens``, the answer's with them, to the cache. Only the first call counts."""
+        if self._is_over:
+            return
+        self._is_over = True
+        with _never_breaking("keep a state"):
+            if self._pin and self._pin in self._cache.checkpoints(self._scope, self.tokens, [self._pin], 0):
+                self.keep(state, self._pin)
+            self._cache.store(self._scope, tokens, state)
+            if self._note is not None:
+                self._note.written = max(0, self._cache.held(self._scope, self.tokens) - self.reused)
+
+
+_warned: set[str] = set()
+
+
+@contextmanager
+def _never_breaking(what: str) -> Iterator[None]:
+    """Says once what went wrong; the prompt is read anew then."""
+    try:
+        yield
+    except Exception as error:
+        kind = f"{what}: {type(error).__name__}"
+        if kind not in _warned:
+            _warned.add(kind)
+            logger.warning("the prefix cache could not %s (told once)", what, exc_info=error)
+
+
+def common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two prompts begin with together."""
+    for at, (left, right) in enumerate(zip(one, other)):
+        if left != right:
+            return at
+    return min(len(one), len(other))
