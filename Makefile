@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 # The order of `make test`: what fails fast comes first.
-STAGES := setup fmt clippy core-pure rust docs fuzz-build bench-build cli c go swift python e2e
+STAGES := setup fmt clippy core-pure rust docs fuzz-build bench-build cli c go swift python kv e2e
 
 # The Python module needs its interpreter to link; `make python` builds and tests it.
 WORKSPACE := --workspace --exclude anyclaude-python
@@ -66,12 +66,14 @@ cli: ## the release binary
 	cargo build --release -p anyclaude
 
 # By pip and from the source distribution, as an installer without a wheel for its platform makes it: what the
-# sdist lacks is missing here, too. Only what cargo has built already is taken from the checkout.
+# sdist lacks is missing here, too. Only what cargo has built already is taken from the checkout; the files of an
+# sdist are as old as its format, and cargo would take what it built of their elders for fresh, hence -m.
 wheel: setup-tests ## build the wheel into .cache/wheel
 	rm -rf .cache/wheel .cache/sdist
 	$(VENV)/tests/bin/maturin sdist --manifest-path python/Cargo.toml --out .cache/sdist
+	tar -xzmf .cache/sdist/*.tar.gz -C .cache/sdist
 	CARGO_TARGET_DIR=$(CURDIR)/target $(VENV)/tests/bin/pip wheel --quiet --disable-pip-version-check --no-deps \
-		--wheel-dir .cache/wheel .cache/sdist/*.tar.gz
+		--wheel-dir .cache/wheel .cache/sdist/anyclaude-*/
 	tests/setup/embedded.sh stamp
 
 ffi: ## the C library
@@ -114,6 +116,10 @@ python: wheel-installed ## install the wheel in a fresh environment, run tests/p
 embedded: setup
 	@tests/setup/embedded.sh current || $(MAKE) wheel
 	@tests/setup/embedded.sh install mlx vllm-mlx
+
+kv: embedded ## the prefix cache on real KV states, with both versions of mlx-lm
+	$(VENV)/mlx/bin/python -m pytest tests/kv
+	$(VENV)/vllm-mlx/bin/python -m pytest tests/kv
 
 e2e: setup cli embedded ## real clients and real backends through the proxy, and with anyclaude in them
 	tests/e2e/isolate.py $(PYTEST) tests/e2e -m "not soak" $(ARGS)

@@ -35,6 +35,15 @@
 // The version of this header.
 #define ANYCLAUDE_VERSION "0.1.0"
 
+// A slot that names no state.
+#define ANYCLAUDE_NO_SLOT UINT64_MAX
+
+// The state can be cut to any shorter length, which those of sliding windows and recurrent layers cannot.
+#define ANYCLAUDE_PREFIX_TRIMMABLE 1
+
+// The state is pushed out by other pinned ones only.
+#define ANYCLAUDE_PREFIX_PINNED 2
+
 // The binary interface that this header describes. It changes only when programs that were compiled
 // against an older header no longer run.
 #define ANYCLAUDE_ABI_VERSION 1
@@ -45,6 +54,13 @@ typedef struct anyclaude_buffer anyclaude_buffer;
 // Why a call failed. Owned by whoever passed the pointer for it; give it to `anyclaude_error_free`.
 // It does not change any more, so that any thread may read it.
 typedef struct anyclaude_error anyclaude_error;
+
+// Finds the longest prefix of a prompt that an earlier one has left in a KV cache. The states stay with the host, who
+// keeps each under its slot and drops it when told. Any number of threads may use one at the same time.
+//
+// Prompts share states within one scope only: any bytes that are a text, with all that makes a state another one,
+// such as model, adapter, quantisation and the arguments of the chat template.
+typedef struct anyclaude_prefix_index anyclaude_prefix_index;
 
 // A running proxy, on threads of its own. Any number of threads may use one at the same time. It cannot be used in a
 // child made by `fork`: threads do not get there.
@@ -82,6 +98,31 @@ typedef struct {
 // New codes may come with any version; treat one that you do not know as a failure.
 typedef int32_t anyclaude_status;
 
+// Token ids that the caller lends for the call.
+typedef struct {
+    // The first, aligned as a `uint32_t` is. May be NULL if `len` is 0.
+    const uint32_t *ptr;
+    // The number of tokens, not of bytes.
+    size_t len;
+} anyclaude_tokens;
+
+// How a state fits a prompt: one of the constants that begin with `ANYCLAUDE_FOUND_`.
+typedef uint32_t anyclaude_prefix_found;
+
+// The best state for a prompt.
+typedef struct {
+    // Which state; `ANYCLAUDE_NO_SLOT` for none.
+    uint64_t slot;
+    // So many tokens of the prompt need not be read again.
+    uint64_t reused;
+    // So many tokens are in the state.
+    uint64_t tokens;
+    // How it fits.
+    anyclaude_prefix_found found;
+    // Always 0.
+    uint32_t reserved;
+} anyclaude_prefix_match;
+
 // Takes one record of a log: a JSON object with `time_ms` (since the Unix epoch), `level`, `target`, `message`,
 // `request_id` and `fields`. Its bytes live during the call. Secrets are never in it, and of prompts and answers only
 // what a server quotes of a request in an error of its own.
@@ -116,6 +157,21 @@ typedef struct {
 
 // How far an answer is: one of `ANYCLAUDE_PROGRESS_...`.
 typedef int32_t anyclaude_progress;
+
+// No state has a beginning in common with the prompt.
+#define ANYCLAUDE_FOUND_NONE 0
+
+// It is the state after the whole prompt.
+#define ANYCLAUDE_FOUND_EXACT 1
+
+// It is the state after a beginning of the prompt.
+#define ANYCLAUDE_FOUND_SHORTER 2
+
+// It goes on after the prompt's end: cut it to `reused` tokens.
+#define ANYCLAUDE_FOUND_LONGER 3
+
+// It goes another way from some token on: cut it to `reused` tokens.
+#define ANYCLAUDE_FOUND_BRANCH 4
 
 // The call did what it says.
 #define ANYCLAUDE_OK 0
@@ -217,6 +273,106 @@ anyclaude_bytes anyclaude_error_json(const anyclaude_error *error);
 
 // Frees an error. NULL is fine.
 void anyclaude_error_free(anyclaude_error *error);
+
+// Makes an index over states that may hold `max_bytes` bytes together. Free `*out` with
+// `anyclaude_prefix_index_free`.
+anyclaude_status anyclaude_prefix_index_new(uint64_t max_bytes,
+                                            anyclaude_prefix_index **out,
+                                            anyclaude_error **error);
+
+// Takes in the state after `tokens`, which holds `bytes` bytes. `flags` are those that begin with
+// `ANYCLAUDE_PREFIX_`, put together. `*slot` becomes its slot, or `ANYCLAUDE_NO_SLOT` if it does not fit beside what is
+// pinned and in use.
+//
+// The slots of the states that are to be dropped now are appended to `dropped`: each a `uint64_t` in the machine's
+// order, 8 bytes.
+//
+// Fails with `ANYCLAUDE_CONFIG` for flags that there are not.
+anyclaude_status anyclaude_prefix_index_insert(const anyclaude_prefix_index *index,
+                                               anyclaude_bytes scope,
+                                               anyclaude_tokens tokens,
+                                               uint64_t bytes,
+                                               uint32_t flags,
+                                               uint64_t *slot,
+                                               anyclaude_buffer *dropped,
+                                               anyclaude_error **error);
+
+// Finds the best state for a prompt, and writes it to `*out`. If there is one it is in use, and not dropped, until
+// `anyclaude_prefix_index_release`. Leave out the prompt's last token where at least one has to be computed.
+anyclaude_status anyclaude_prefix_index_lookup(const anyclaude_prefix_index *index,
+                                               anyclaude_bytes scope,
+                                               anyclaude_tokens tokens,
+                                               anyclaude_prefix_match *out,
+                                               anyclaude_error **error);
+
+// Writes to `*out` what `anyclaude_prefix_index_lookup` would find. The state is not in use by that: it may be
+// dropped at any time.
+anyclaude_status anyclaude_prefix_index_peek(const anyclaude_prefix_index *index,
+                                             anyclaude_bytes scope,
+                                             anyclaude_tokens tokens,
+                                             anyclaude_prefix_match *out,
+                                             anyclaude_error **error);
+
+// A state from `anyclaude_prefix_index_lookup` is in use no more. `*drop` becomes 1 if it has left the index meanwhile
+// and is to be dropped now, otherwise 0.
+anyclaude_status anyclaude_prefix_index_release(const anyclaude_prefix_index *index,
+                                                uint64_t slot,
+                                                uint8_t *drop,
+                                                anyclaude_error **error);
+
+// Takes an entry out. `*drop` becomes 1 if its state may be dropped now, and 0 if it is in use or not there.
+anyclaude_status anyclaude_prefix_index_remove(const anyclaude_prefix_index *index,
+                                               uint64_t slot,
+                                               uint8_t *drop,
+                                               anyclaude_error **error);
+
+// Pins an entry if `pinned` is not 0, and lets it go if it is. `*known` becomes 1, or 0 if there is no such entry.
+anyclaude_status anyclaude_prefix_index_pin(const anyclaude_prefix_index *index,
+                                            uint64_t slot,
+                                            uint8_t pinned,
+                                            uint8_t *known,
+                                            anyclaude_error **error);
+
+// Appends the tokens of an entry to `out`, each a `uint32_t` in the machine's order: a state is checked against them
+// before it is used or saved. Nothing is appended if there is no such entry.
+anyclaude_status anyclaude_prefix_index_tokens(const anyclaude_prefix_index *index,
+                                               uint64_t slot,
+                                               anyclaude_buffer *out,
+                                               anyclaude_error **error);
+
+// Tells where in a prompt a copy of the state is worth keeping, for states that cannot be cut: lengths in tokens,
+// rising, each a `uint64_t` in the machine's order, appended to `out`.
+//
+// `breakpoints` are lengths, too: the ends of the system prompt, of the tools and of turns. Those behind the `reused`
+// tokens at which no entry ends yet are given back, and the place where the prompt leaves those before it.
+anyclaude_status anyclaude_prefix_index_checkpoints(const anyclaude_prefix_index *index,
+                                                    anyclaude_bytes scope,
+                                                    anyclaude_tokens tokens,
+                                                    anyclaude_tokens breakpoints,
+                                                    uint64_t reused,
+                                                    anyclaude_buffer *out,
+                                                    anyclaude_error **error);
+
+// Sets another budget. The slots to drop are appended to `dropped` as by `anyclaude_prefix_index_insert`.
+anyclaude_status anyclaude_prefix_index_set_max_bytes(const anyclaude_prefix_index *index,
+                                                      uint64_t max_bytes,
+                                                      anyclaude_buffer *dropped,
+                                                      anyclaude_error **error);
+
+// Frees the least recently used states until `bytes` bytes are free, pinned ones at last. The slots to drop are
+// appended to `dropped` as by `anyclaude_prefix_index_insert`.
+anyclaude_status anyclaude_prefix_index_shrink(const anyclaude_prefix_index *index,
+                                               uint64_t bytes,
+                                               anyclaude_buffer *dropped,
+                                               anyclaude_error **error);
+
+// Appends counters since the start, and what is held now, to `out`: a JSON object.
+anyclaude_status anyclaude_prefix_index_stats(const anyclaude_prefix_index *index,
+                                              anyclaude_buffer *out,
+                                              anyclaude_error **error);
+
+// Frees an index, once no thread uses it any more. NULL is fine.
+void anyclaude_prefix_index_free(anyclaude_prefix_index *index);
 
 // Starts the proxy; returns when it listens.
 //

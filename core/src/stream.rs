@@ -354,7 +354,7 @@ impl Answer {
         let outcome = self.outcome(context, calls);
         TurnRecord {
             stop_reason: ended.then_some(outcome.stop_reason),
-            input_tokens: outcome.tokens.input,
+            input_tokens: outcome.tokens.input + outcome.tokens.cache_creation,
             cache_read_input_tokens: outcome.tokens.cache_read,
             output_tokens: outcome.tokens.output,
             exact_usage: outcome.tokens.exact,
@@ -413,6 +413,7 @@ impl<W: crate::encode::BlockWriter> EventSink for Encode<'_, W> {
                 usage.prompt_tokens = new.prompt_tokens.or(usage.prompt_tokens);
                 usage.completion_tokens = new.completion_tokens.or(usage.completion_tokens);
                 usage.cached_tokens = new.cached_tokens.or(usage.cached_tokens);
+                usage.cache_write_tokens = new.cache_write_tokens.or(usage.cache_write_tokens);
             }
             // The first reason stands: some servers repeat a plainer one with the counts.
             Event::Stop(reason) => {

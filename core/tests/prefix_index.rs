@@ -121,7 +121,10 @@ fn take(index: &PrefixIndex, naive: &mut Naive, held: &mut Vec<Slot>, trimmable:
             assert_eq!((done.slot.is_some(), done.dropped.into_iter().collect()), (fits, dropped));
         }
         Step::Lookup { scope, tokens } => {
+            let (before, peeked) = (index.stats(), index.peek(scope, &tokens));
+            assert_eq!(index.stats(), before);
             let found = index.lookup(scope, &tokens);
+            assert_eq!(found, peeked);
             let best = naive.best(scope, &tokens);
             assert_eq!(found.map_or(0, |found| found.reused), best);
             let Some(found) = found else { return };

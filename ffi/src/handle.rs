@@ -63,6 +63,35 @@ impl Bytes {
     }
 }
 
+/// Token ids that the caller lends for the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Tokens {
+    /// The first, aligned as a `uint32_t` is. May be NULL if `len` is 0.
+    pub ptr: *const u32,
+    /// The number of tokens, not of bytes.
+    pub len: usize,
+}
+
+impl Tokens {
+    /// The tokens that C lends; `name` is the argument's name.
+    pub(crate) fn get(&self, name: &str) -> Result<&[u32], Error> {
+        if self.len == 0 {
+            return Ok(&[]);
+        }
+        if self.ptr.is_null() {
+            return Err(Error::null(name));
+        }
+        // A pointer that is not aligned points to no tokens, however many are said to be there.
+        if self.len > isize::MAX as usize / size_of::<u32>() || !self.ptr.is_aligned() {
+            return Err(Error::bad_length(name));
+        }
+        // SAFETY: not NULL, aligned and not too long, as just checked. By the contract in the header, `len` tokens are
+        // there and stay unchanged during the call, which `self` does not outlive.
+        Ok(unsafe { slice::from_raw_parts(self.ptr, self.len) })
+    }
+}
+
 /// The value of an argument that must not be NULL.
 pub(crate) fn required<T>(argument: Option<T>, name: &str) -> Result<T, Error> {
     argument.ok_or_else(|| Error::null(name))

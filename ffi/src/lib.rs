@@ -19,6 +19,8 @@ mod guard;
 pub mod handle;
 pub mod log;
 #[allow(unsafe_code)]
+pub mod prefix_index;
+#[allow(unsafe_code)]
 pub mod proxy;
 pub mod status;
 #[allow(unsafe_code)]

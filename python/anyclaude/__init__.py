@@ -20,6 +20,7 @@ put it into a server, on top of ``MessagesApi``.
 """
 
 from ._native import (
+    PrefixIndex,
     Exchange,
     MessagesApi,
     Reply,
@@ -54,6 +55,7 @@ __all__ = [
     "InternalError",
     "MessagesApi",
     "ParsedAnswer",
+    "PrefixIndex",
     "Proxy",
     "ProxyError",
     "ProxyEvent",

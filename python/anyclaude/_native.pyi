@@ -1,8 +1,9 @@
 """The compiled half of anyclaude. Import its names from ``anyclaude``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, final
 
+from .prefix import Inserted, Match, PrefixStats
 from .proxy import ProxyEvent
 from .toolcall import ParsedAnswer, ToolEvent
 
@@ -14,6 +15,7 @@ __all__ = [
     "MAX_ERROR_BYTES",
     "MessagesApi",
     "PING_INTERVAL",
+    "PrefixIndex",
     "Reply",
     "STALL_TIMEOUT",
     "Proxy",
@@ -398,6 +400,84 @@ def tool_formats() -> list[str]:
 
 def _panic(message: str) -> None:
     """Panics, for the test that it becomes an ``InternalError``."""
+
+@final
+class PrefixIndex:
+    """Finds the longest prefix of a prompt that an earlier one has left. Any number of threads may use one.
+
+    The states (KV caches) stay with the caller, who keeps each under its slot and drops it when told. Prompts share
+    states within one ``scope`` only: a text with all that makes a state another one, such as model, adapter,
+    quantisation and the arguments of the chat template. Tokens are any sequence of token ids; a scope and a slot
+    cost nothing.
+
+        >>> index = anyclaude.PrefixIndex(max_bytes=1 << 30)
+        >>> slot = index.insert([1, 2, 3, 4], bytes=1 << 20)["slot"]
+        >>> index.lookup([1, 2, 9])
+        {'slot': 0, 'found': 'branch', 'reused': 2, 'tokens': 4}
+        >>> index.release(slot)
+        False
+    """
+
+    def __new__(cls, max_bytes: int) -> PrefixIndex:
+        """Makes an index over states that may hold so many bytes together."""
+
+    def insert(
+        self,
+        tokens: Iterable[int],
+        bytes: int,
+        *,
+        scope: str = "",
+        pinned: bool = False,
+        trimmable: bool = True,
+    ) -> Inserted:
+        """Takes in the state after ``tokens``, which holds so many bytes; gives its slot and those to drop now.
+
+        ``pinned`` states are pushed out by other pinned ones only. ``trimmable`` says that the state can be cut to any
+        shorter length, which those of sliding windows and recurrent layers cannot. The slot is ``None`` if the
+        state does not fit beside what is pinned and in use. Raises ``ValueError`` for a token that is none.
+        """
+
+    def lookup(self, tokens: Iterable[int], *, scope: str = "") -> Match | None:
+        """The best state for a prompt. It is not dropped before ``release``.
+
+        Leave out the prompt's last token where at least one has to be computed.
+        """
+
+    def peek(self, tokens: Iterable[int], *, scope: str = "") -> Match | None:
+        """What ``lookup`` would find, which then is neither in use nor counted."""
+
+    def release(self, slot: int) -> bool:
+        """A state from ``lookup`` is in use no more. True if it has left the index meanwhile: drop it now."""
+
+    def remove(self, slot: int) -> bool:
+        """Takes an entry out. True if its state may be dropped now; false if it is in use or not there."""
+
+    def pin(self, slot: int, pinned: bool = True) -> bool:
+        """Pins an entry, or lets it go. False if it is not there."""
+
+    def tokens(self, slot: int) -> list[int] | None:
+        """The tokens of an entry."""
+
+    def set_max_bytes(self, max_bytes: int) -> list[int]:
+        """Another budget; gives the slots to drop."""
+
+    def free(self, bytes: int) -> list[int]:
+        """Frees the least recently used states until so many bytes are free; gives the slots to drop."""
+
+    def checkpoints(
+        self, tokens: Iterable[int], breakpoints: Sequence[int], reused: int = 0, *, scope: str = ""
+    ) -> list[int]:
+        """Where in a prompt a copy of the state is worth keeping, for states that cannot be cut.
+
+        Of ``breakpoints`` (the ends of system prompt, tools and turns) and the place where the prompt leaves those
+        before it: those behind the ``reused`` tokens at which no entry ends yet, four at most.
+        """
+
+    def stats(self) -> PrefixStats:
+        """Counters since the start, and what is held now."""
+
+    def __len__(self) -> int:
+        """The number of entries."""
 
 @final
 class Proxy:

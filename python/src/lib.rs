@@ -14,6 +14,7 @@ mod errors;
 mod exchange;
 mod interpreter;
 mod json;
+mod prefix_index;
 mod proxy;
 mod seed;
 mod stream;
@@ -32,6 +33,8 @@ mod _native {
     use crate::exchange::{Exchange, MessagesApi, Reply};
     #[pymodule_export]
     use crate::interpreter::_detach_from;
+    #[pymodule_export]
+    use crate::prefix_index::PrefixIndex;
     #[pymodule_export]
     use crate::proxy::{Proxy, start_proxy};
     #[pymodule_export]

@@ -155,6 +155,52 @@ static void lengths(anyclaude_translator *to) {
     CHECK(anyclaude_translate_request(to, endless, nothing, &out, NULL) == ANYCLAUDE_BAD_LENGTH);
 }
 
+static void prefix_indexes(anyclaude_buffer *out) {
+    static const anyclaude_tokens none = {NULL, 0}, no_tokens = {NULL, 1}, too_many = {(const uint32_t *)"abcd", SIZE_MAX / 2};
+    anyclaude_prefix_index *index = NULL;
+    NULL_ARGUMENT(anyclaude_prefix_index_new(1, NULL, &error));
+    CHECK(anyclaude_prefix_index_new(1, &index, NULL) == ANYCLAUDE_OK);
+    uint64_t slot;
+    uint8_t drop;
+    anyclaude_prefix_match match;
+    NULL_ARGUMENT(anyclaude_prefix_index_insert(NULL, nothing, none, 1, 0, &slot, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_insert(index, nowhere, none, 1, 0, &slot, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_insert(index, nothing, no_tokens, 1, 0, &slot, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_insert(index, nothing, none, 1, 0, NULL, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_insert(index, nothing, none, 1, 0, &slot, NULL, &error));
+    FAILS(anyclaude_prefix_index_insert(index, nothing, too_many, 1, 0, &slot, out, &error), ANYCLAUDE_BAD_LENGTH,
+          "bad_length");
+    NULL_ARGUMENT(anyclaude_prefix_index_lookup(NULL, nothing, none, &match, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_lookup(index, nowhere, none, &match, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_lookup(index, nothing, no_tokens, &match, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_lookup(index, nothing, none, NULL, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_release(NULL, 0, &drop, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_release(index, 0, NULL, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_remove(NULL, 0, &drop, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_remove(index, 0, NULL, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_peek(NULL, nothing, none, &match, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_peek(index, nowhere, none, &match, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_peek(index, nothing, no_tokens, &match, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_peek(index, nothing, none, NULL, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_pin(NULL, 0, 1, &drop, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_pin(index, 0, 1, NULL, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_tokens(NULL, 0, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_tokens(index, 0, NULL, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_checkpoints(NULL, nothing, none, none, 0, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_checkpoints(index, nowhere, none, none, 0, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_checkpoints(index, nothing, no_tokens, none, 0, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_checkpoints(index, nothing, none, no_tokens, 0, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_checkpoints(index, nothing, none, none, 0, NULL, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_set_max_bytes(NULL, 0, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_set_max_bytes(index, 0, NULL, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_shrink(NULL, 0, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_shrink(index, 0, NULL, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_stats(NULL, out, &error));
+    NULL_ARGUMENT(anyclaude_prefix_index_stats(index, NULL, &error));
+    anyclaude_prefix_index_free(index);
+    anyclaude_prefix_index_free(NULL);
+}
+
 int main(void) {
     anyclaude_translator *to = make_translator("{}");
     anyclaude_translated *request = translate(to, "");
@@ -165,6 +211,7 @@ int main(void) {
     streams(request, stream, out);
     tool_parsers(out);
     proxies(out);
+    prefix_indexes(out);
     frees_and_readers();
     lengths(to);
     anyclaude_buffer_free(out);

@@ -1,5 +1,6 @@
 """The installed package: what an import does, and whether the stub tells the truth."""
 
+import ast
 import doctest
 import importlib
 import json
@@ -39,6 +40,14 @@ def test_the_documentation_runs() -> None:
             assert results.failed == 0, module.name
             attempted += results.attempted
     assert doctest.testmod(anyclaude).failed == 0
+    # The documentation of the compiled module is its stub.
+    for node in ast.walk(ast.parse((FOLDER / "_native.pyi").read_text())):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            text = ast.get_docstring(node) or ""
+            example = doctest.DocTestParser().get_doctest(text, {"anyclaude": anyclaude}, node.name, None, None)
+            results = doctest.DocTestRunner().run(example)
+            assert results.failed == 0, node.name
+            attempted += results.attempted
     assert attempted >= 2
 
 

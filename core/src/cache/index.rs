@@ -182,6 +182,11 @@ impl PrefixIndex {
         self.lock().lookup(scope, tokens)
     }
 
+    /// What `lookup` would find, which then is neither in use nor counted.
+    pub fn peek(&self, scope: &str, tokens: &[u32]) -> Option<Match> {
+        self.lock().best(scope, tokens)
+    }
+
     /// A state from `lookup` is in use no more. True when it is an entry no more either, and nobody else uses it: the
     /// host drops it now.
     pub fn release(&self, slot: Slot) -> bool {
@@ -346,13 +351,17 @@ impl State {
     fn lookup(&mut self, scope: &str, tokens: &[u32]) -> Option<Match> {
         self.stats.lookups += 1;
         self.stats.prompt_tokens += tokens.len() as u64;
-        let walk = self.tree.walk(*self.roots.get(scope)?, tokens);
-        let found = self.cut(&walk, tokens.len()).or_else(|| self.whole(&walk, tokens.len()))?;
+        let found = self.best(scope, tokens)?;
         let entry = self.entries.get_mut(&found.slot)?;
         entry.readers += 1;
         self.stats.hits += 1;
         self.stats.reused_tokens += found.reused as u64;
         Some(found)
+    }
+
+    fn best(&self, scope: &str, tokens: &[u32]) -> Option<Match> {
+        let walk = self.tree.walk(*self.roots.get(scope)?, tokens);
+        self.cut(&walk, tokens.len()).or_else(|| self.whole(&walk, tokens.len()))
     }
 
     /// The state after a beginning of the prompt.

@@ -19,6 +19,7 @@ pub(crate) struct Outcome {
 pub(crate) struct TokenCounts {
     pub(crate) input: u64,
     pub(crate) cache_read: u64,
+    pub(crate) cache_creation: u64,
     pub(crate) output: u64,
     /// The backend counted; otherwise these are estimates.
     pub(crate) exact: bool,
@@ -71,9 +72,11 @@ impl TokenCounts {
         let prompt = usage.prompt_tokens.filter(|&tokens| tokens > 0);
         let total = prompt.unwrap_or(context.estimated_input_tokens).max(1);
         let cache_read = usage.cached_tokens.unwrap_or(0).min(total);
+        let cache_creation = usage.cache_write_tokens.unwrap_or(0).min(total - cache_read);
         TokenCounts {
-            input: total - cache_read,
+            input: total - cache_read - cache_creation,
             cache_read,
+            cache_creation,
             output: usage.completion_tokens.unwrap_or_else(|| tokens_of_output(output_bytes)),
             exact: prompt.is_some(),
             cache_told: usage.cached_tokens.is_some(),
@@ -82,7 +85,7 @@ impl TokenCounts {
 
     pub(crate) fn push(&self, out: &mut Vec<u8>) {
         let mut usage = Object::begin(out);
-        usage.number("input_tokens", self.input).number("cache_creation_input_tokens", 0);
+        usage.number("input_tokens", self.input).number("cache_creation_input_tokens", self.cache_creation);
         usage.number("cache_read_input_tokens", self.cache_read).number("output_tokens", self.output);
         usage.end();
     }

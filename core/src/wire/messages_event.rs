@@ -113,13 +113,14 @@ impl MessagesUsage {
         self.output = None;
     }
 
-    /// The same as chat completions tell it: one figure for the prompt, and what a cache held of it.
+    /// The same as chat completions tell it: one figure for the prompt, and what a cache held or took of it.
     pub(crate) fn to_usage(self) -> Usage {
         let input = [self.input, self.cache_read, self.cache_creation].into_iter().flatten();
         Usage {
             prompt_tokens: input.reduce(u64::saturating_add),
             completion_tokens: self.output,
             cached_tokens: self.cache_read,
+            cache_write_tokens: self.cache_creation,
         }
     }
 }

@@ -102,6 +102,9 @@ pub struct Usage {
     pub completion_tokens: Option<u64>,
     /// Prompt tokens that the server's cache held.
     pub cached_tokens: Option<u64>,
+    /// Prompt tokens that were read anew and are in the server's cache since: not OpenAI's, but what gateways tell as
+    /// `cache_write_tokens` (OpenRouter) or `cache_creation_tokens` (LiteLLM).
+    pub cache_write_tokens: Option<u64>,
 }
 
 impl Usage {
@@ -122,15 +125,21 @@ impl Usage {
         struct Details<'a> {
             #[serde(borrow, default)]
             cached_tokens: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            cache_write_tokens: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            cache_creation_tokens: Option<&'a RawValue>,
         }
         let Ok(fields) = serde_json::from_str::<Fields<'_>>(raw.get()) else {
             return Usage::default();
         };
         let details = fields.prompt_tokens_details.and_then(|raw| serde_json::from_str::<Details<'_>>(raw.get()).ok());
+        let written = details.as_ref().and_then(|d| d.cache_write_tokens.or(d.cache_creation_tokens));
         Usage {
             prompt_tokens: fields.prompt_tokens.and_then(number),
             completion_tokens: fields.completion_tokens.and_then(number),
             cached_tokens: details.and_then(|d| d.cached_tokens).or(fields.prompt_cache_hit_tokens).and_then(number),
+            cache_write_tokens: written.and_then(number),
         }
     }
 }
