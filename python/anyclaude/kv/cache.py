@@ -22,7 +22,7 @@ class Disk(Protocol):
     """Where pinned states outlive the process."""
 
     def find(self, scope: str, tokens: Sequence[int]) -> tuple[str, int] | None:
-        """The longest saved beginning of a prompt: its key and its length in tokens. Reads nothing."""
+        """The saved state that begins with most of a prompt: its key and how many tokens those are. Reads nothing."""
         ...
 
     def load(self, key: str) -> tuple[list[int], State] | None:
@@ -99,13 +99,14 @@ class PrefixCache:
         if loaded is None:
             return None
         saved, state = loaded
-        own = states.prefix_copy(state, len(saved)) if saved == tokens[: len(saved)] else None
+        # What was saved may go on otherwise than the prompt does.
+        own = states.prefix_copy(state, length) if saved[:length] == tokens[:length] else None
         if own is None:
             self._counts["mismatched"] += 1
             return None
         self._counts["loaded"] += 1
         self._keep(scope, saved, state, pinned=True)
-        return Reused(own, len(saved))
+        return Reused(own, length)
 
     def store(self, scope: str, tokens: Sequence[int], state: State, *, pinned: bool = False) -> bool:
         """Keeps the state after ``tokens``, which is the cache's from now on; tells whether it was kept.

@@ -19,9 +19,6 @@ MEMORY = "25%"
 DISK_BYTES = "10GB"
 """What saved states may take: some eight prefixes of 8,000 tokens of a model of 8 billion parameters."""
 
-LAST = "last"
-"""In place of a file to warm up from: the system prompt and tools that came last."""
-
 PREFIX = "--anyclaude-"
 """How all flags of the cache begin. A server's own never do."""
 
@@ -107,8 +104,8 @@ def _disk(value: object) -> Path | None:
 def _warm(value: object) -> Path | Literal["last"] | None:
     if value is None:
         return None
-    if value == LAST:
-        return LAST
+    if value == "last":
+        return "last"
     path = _path(value, "cache.warm", "a file or 'last'")
     if not path.is_file():
         raise ConfigError(f"cache.warm: there is no file {str(path)!r:.200}", "config")
