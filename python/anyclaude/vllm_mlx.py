@@ -28,6 +28,7 @@ from ._native import ToolParser, parse_tools
 from .asgi import COUNT_TOKENS, AnthropicMiddleware, Receive, Refusal, Scope, Send
 from .errors import ConfigError
 from .kv import PrefixCache
+from .kv.disk import DiskStore
 from .kv.note import CountedUsage
 from .kv.options import settings, take_flags
 
@@ -77,8 +78,9 @@ def install(server: ModuleType | Any | None = None, *, cache: Cache = None, **op
             raise ConfigError(message, "config")
         from .kv import vllm_mlx as inside
 
-        states = PrefixCache(max_bytes=chosen.memory)
-        put_cache = inside.prepare(module, states, TESTED)
+        disk = DiskStore(chosen.disk, chosen.disk_bytes) if chosen.disk is not None else None
+        states = PrefixCache(max_bytes=chosen.memory, disk=disk)
+        put_cache = inside.prepare(module, states, TESTED, has_own_memory=chosen.has_own_memory)
     try:
         module.app.add_middleware(VllmMiddleware, server=module, states=states, **options)
     except RuntimeError as error:

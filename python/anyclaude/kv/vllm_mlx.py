@@ -81,17 +81,20 @@ MB = 1 << 20
 """As vllm-mlx counts them."""
 
 
-def prepare(server: Any, cache: PrefixCache, tested: str) -> Callable[[], None]:
+def prepare(server: Any, cache: PrefixCache, tested: str, *, has_own_memory: bool = False) -> Callable[[], None]:
     """Looks whether the cache can go into vllm-mlx; what is given back puts it there.
+
+    Without memory of its own (``has_own_memory``) the cache takes what ``--cache-memory-mb`` says.
 
     Raises ``ConfigError`` that names what is missing. Nothing has changed then.
     """
     host = Host(cache, tested)
     check_shape(server, PACKAGE, tested, ("load_model", "load_model_registry"))
+    take = None if has_own_memory else cache.set_max_bytes
     changes = [
         *vllm_simple.prepare(host),
         *vllm_batching.prepare(host),
-        *(change(server, name, guarded(getattr(server, name))) for name in ("load_model", "load_model_registry")),
+        *(change(server, name, guarded(getattr(server, name), take)) for name in ("load_model", "load_model_registry")),
     ]
 
     def put() -> None:
@@ -113,13 +116,17 @@ def change(module: Any, name: str, new: Any) -> Callable[[], None]:
     return do
 
 
-def guarded(load_model: Callable[..., Any]) -> Callable[..., Any]:
+def guarded(load_model: Callable[..., Any], set_max_bytes: Callable[[int], None] | None) -> Callable[..., Any]:
     """Asks before a model is loaded whether its settings go together with the cache."""
 
     @functools.wraps(load_model)
     def load_cached(*args: Any, **kwargs: Any) -> Any:
         defaults = kwargs.get("defaults")
-        refuse(kwargs if defaults is None else vars(defaults))
+        given = kwargs if defaults is None else vars(defaults)
+        refuse(given)
+        megabytes = getattr(given.get("scheduler_config"), "cache_memory_mb", None)
+        if set_max_bytes is not None and megabytes:
+            set_max_bytes(megabytes * MB)
         return load_model(*args, **kwargs)
 
     return load_cached
