@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from . import states
@@ -63,7 +63,7 @@ class Prompt:
         if {type(layer).__name__ for layer in empty} <= _CUTTABLE:
             return []
         places = {self._pin, *self._breakpoints, len(self.tokens) - 1} - {0}
-        with _never_breaking("look where to halt"):
+        with never_breaking("look where to halt"):
             found = self._cache.checkpoints(self._scope, self.tokens, sorted(places), self.reused)
             return [place for place in found if self.reused < place < len(self.tokens)]
         return []
@@ -77,7 +77,7 @@ class Prompt:
 
     def keep(self, state: State, tokens: int) -> None:
         """Keeps a copy of the state at one of the stops; goes on with its own."""
-        with _never_breaking("copy a state"):
+        with never_breaking("copy a state"):
             own = states.prefix_copy(state, tokens)
             if own is not None:
                 self._cache.store(self._scope, self.tokens[:tokens], own, pinned=tokens == self._pin)
@@ -87,7 +87,7 @@ class Prompt:
         if self._is_over:
             return
         self._is_over = True
-        with _never_breaking("keep a state"):
+        with never_breaking("keep a state"):
             if self._pin and self._pin in self._cache.checkpoints(self._scope, self.tokens, [self._pin], 0):
                 self.keep(state, self._pin)
             self._cache.store(self._scope, tokens, state)
@@ -95,19 +95,13 @@ class Prompt:
                 self._note.written = max(0, self._cache.held(self._scope, self.tokens) - self.reused)
 
 
-_warned: set[str] = set()
-
-
-@contextmanager
-def _never_breaking(what: str) -> Iterator[None]:
-    """Says once what went wrong; the prompt is read anew then."""
-    try:
-        yield
-    except Exception as error:
-        kind = f"{what}: {type(error).__name__}"
-        if kind not in _warned:
-            _warned.add(kind)
-            logger.warning("the prefix cache could not %s (told once)", what, exc_info=error)
+def prefix_length(tokenize: Callable[[str], Sequence[int]], note: Note | None, tokens: Sequence[int]) -> int:
+    """Where the text of system prompt and tools ends in a prompt, in tokens; 0 if that is not known."""
+    if note is None or note.prefix is None:
+        return 0
+    with never_breaking("look for the end of the system prompt"):
+        return common(tokens, tokenize(note.prefix))
+    return 0
 
 
 def common(one: Sequence[int], other: Sequence[int]) -> int:
@@ -116,3 +110,19 @@ def common(one: Sequence[int], other: Sequence[int]) -> int:
         if left != right:
             return at
     return min(len(one), len(other))
+
+
+@contextmanager
+def never_breaking(what: str) -> Iterator[None]:
+    """Says once what went wrong; the prompt is read anew then."""
+    try:
+        yield
+    except Exception as error:
+        kind = f"{what}: {type(error).__name__}"
+        if kind not in _warned:
+            _warned.add(kind)
+            logger.warning("the prefix cache could not %s: %s (told once)", what, type(error).__name__)
+
+
+# By this process; each kind of trouble once.
+_warned: set[str] = set()

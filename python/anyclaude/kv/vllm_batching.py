@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .note import NOTE, Note
-from .prompt import Prompt, common
+from .prompt import Prompt, never_breaking, prefix_length
 
 if TYPE_CHECKING:
     from .vllm_mlx import Host
@@ -28,7 +28,7 @@ _USED_OF_ENGINE = ("_start_llm", "_start_mllm", "_compute_prefix_boundary", "_cl
 _USED_OF_GENERATOR = ("insert", "insert_segments", "next", "extract_cache", "remove", "stream")
 
 # The model that a scheduler is being made for: its path is not handed down to it.
-_LOADING: ContextVar[str | None] = ContextVar("anyclaude_loading", default=None)
+LOADING: ContextVar[str | None] = ContextVar("anyclaude_loading", default=None)
 
 
 def prepare(host: Host) -> list[Callable[[], None]]:
@@ -95,11 +95,11 @@ class CachedBatchedEngine:
 
     async def _start_llm(self) -> None:
         engine: Any = self
-        token = _LOADING.set(engine._model_path)
+        token = LOADING.set(engine._model_path)
         try:
             await self.plain._start_llm(self)
         finally:
-            _LOADING.reset(token)
+            LOADING.reset(token)
 
     async def _start_mllm(self) -> None:
         engine: Any = self
@@ -141,7 +141,7 @@ class CachedScheduler:
 
         self.plain.__init__(self, model, tokenizer, config)
         self._scope: str | None = None
-        path = _LOADING.get()
+        path = LOADING.get()
         if path is None:
             return
         flag = refused(self.config)
@@ -183,11 +183,9 @@ class CachedScheduler:
     def _look_up(self, request: Any, scope: str) -> None:
         """Takes what there is of a prompt's state, as the scheduler's own cache would have done on its arrival."""
         tokens = list(request.prompt_token_ids)
-        pin = 0
+        scheduler: Any = self
         note: Note | None = getattr(request, "note", None)
-        if note is not None and note.prefix is not None:
-            scheduler: Any = self
-            pin = common(tokens, scheduler._actual_tokenizer.encode(note.prefix))
+        pin = prefix_length(scheduler._actual_tokenizer.encode, note, tokens)
         breakpoints = [request.prefix_boundary] if request.prefix_boundary else []
         prompt = Prompt(self.host.cache, scope, tokens, pin=pin, breakpoints=breakpoints, note=note)
         request.prompt_run = prompt
@@ -290,7 +288,7 @@ class CachedGenerator:
             del self._stops[response.uid]
         elif response.end_of_segment and at == places[0]:
             places.pop(0)
-            with self.mx.stream(self.stream):
+            with never_breaking("take a state out of a batch"), self.mx.stream(self.stream):
                 generator: Any = self
                 state, _ = generator.extract_cache([response.uid])[response.uid]
                 prompt.keep(state, at)
@@ -299,7 +297,7 @@ class CachedGenerator:
         """Keeps what has been computed of a prompt and its answer, which nobody waits for any more."""
         self._stops.pop(-1 if uid is None else uid, None)
         generator: Any = self
-        with self.mx.stream(self.stream):
+        with never_breaking("take a state out of a batch"), self.mx.stream(self.stream):
             found = generator.extract_cache([] if uid is None else [uid])
             for state, tokens in found.values():
                 if len(tokens) > prompt.reused:

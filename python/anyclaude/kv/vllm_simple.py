@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .note import NOTE, Note
-from .prompt import Prompt, common
+from .prompt import Prompt, prefix_length
 
 if TYPE_CHECKING:
     from .vllm_mlx import Host
+
+logger = logging.getLogger("anyclaude.kv")
 
 _ENGINE = "vllm_mlx.engine.simple"
 
@@ -26,6 +29,10 @@ _USED_OF_ENGINE = (
 
 # Arguments of generation with which a state is not one that the model alone has made.
 _FOREIGN = ("prompt_cache", "draft_model", "input_embeddings", "max_kv_size", "kv_bits")
+
+
+class _Unusable(Exception):
+    """A state from the cache, with which the model failed."""
 
 
 class _Model(NamedTuple):
@@ -123,34 +130,56 @@ class Simple:
     ) -> Iterator[Any]:
         tokens = _tokens(tokenizer, given)
         note = NOTE.get()
-        pin = 0
-        if note is not None and note.prefix is not None:
-            pin = common(tokens, _tokens(tokenizer, note.prefix))
+        pin = prefix_length(functools.partial(_tokens, tokenizer), note, tokens)
         prompt = Prompt(self.host.cache, known.scope, tokens, pin=pin, note=note)
+        try:
+            yield from self._go_on(plain, model, tokenizer, prompt, max_tokens, kwargs)
+        except _Unusable as unusable:
+            logger.warning("a kept state was of no use (%s); the prompt is read anew", unusable)
+            prompt.took(0)
+            yield from plain(model, tokenizer, self._array(tokens), max_tokens, **kwargs)
+
+    def _go_on(
+        self, plain: Any, model: Any, tokenizer: Any, prompt: Prompt, max_tokens: int, kwargs: dict[str, Any]
+    ) -> Iterator[Any]:
+        """Reads what is left of a prompt, and answers.
+
+        Raises ``_Unusable`` if that went wrong with a state from the cache, before the answer's first token.
+        """
         found = prompt.fetch()
         state = self._make(model) if found is None else found.state
-        *heads, rest = prompt.segments(stops := prompt.stops(self._make(model)))
-        for head, stop in zip(heads, stops):
-            # Without an answer, nothing but the state is computed.
-            step = kwargs["prefill_step_size"]
-            for _ in self._generate.generate_step(
-                self._array(head), model, max_tokens=0, prompt_cache=state, prefill_step_size=step
-            ):
-                pass
-            prompt.keep(state, stop)
-        done = len(tokens) - len(rest)
         answer: list[int] = []
         try:
+            rest = self._read(model, prompt, state, kwargs["prefill_step_size"])
+            done = len(prompt.tokens) - len(rest)
             for piece in plain(model, tokenizer, self._array(rest), max_tokens, prompt_cache=state, **kwargs):
                 answer.append(int(piece.token))
                 piece.prompt_tokens += done
                 if piece.finish_reason is not None:
                     # Before the answer's end is sent, which says what the cache has got.
-                    prompt.end(state, tokens + answer)
+                    prompt.end(state, prompt.tokens + answer)
                 yield piece
+        except Exception as error:
+            if answer or found is None:
+                raise
+            raise _Unusable(type(error).__name__) from error
         finally:
             if answer:
-                prompt.end(state, tokens + answer)
+                prompt.end(state, prompt.tokens + answer)
+
+    def _read(self, model: Any, prompt: Prompt, state: Any, step: int) -> list[int]:
+        """Reads a prompt up to the last place where its state is kept; gives the rest."""
+        stops = prompt.stops(self._make(model))
+        *heads, rest = prompt.segments(stops)
+        for head, stop in zip(heads, stops):
+            # For no token, it computes nothing but the state.
+            none = self._generate.generate_step(
+                self._array(head), model, max_tokens=0, prompt_cache=state, prefill_step_size=step
+            )
+            for _ in none:
+                pass
+            prompt.keep(state, stop)
+        return rest
 
     def _array(self, tokens: list[int]) -> Any:
         return self._generate.mx.array(tokens)
