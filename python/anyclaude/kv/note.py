@@ -45,7 +45,8 @@ class CountedUsage:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or not scope["path"].rstrip("/").endswith(self._path):
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         note = Note()
         token = NOTE.set(note)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 from . import states
@@ -113,7 +113,7 @@ def common(one: Sequence[int], other: Sequence[int]) -> int:
 
 
 @contextmanager
-def never_breaking(what: str) -> Iterator[None]:
+def never_breaking(what: str) -> Generator[None, None, None]:
     """Says once what went wrong; the prompt is read anew then."""
     try:
         yield

@@ -280,9 +280,10 @@ class CachedGenerator:
         return result
 
     def _halted(self, response: Any) -> None:
-        prompt, places = self._stops.get(response.uid, (None, []))
-        if prompt is None:
+        known = self._stops.get(response.uid)
+        if known is None:
             return
+        prompt, places = known
         at = prompt.reused + response.progress[0]
         if response.end_of_prompt or not places:
             del self._stops[response.uid]

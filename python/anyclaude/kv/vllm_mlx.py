@@ -6,7 +6,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from .._host import check_shape, load
 from ..errors import ConfigError
@@ -121,8 +121,8 @@ def guarded(load_model: Callable[..., Any], set_max_bytes: Callable[[int], None]
 
     @functools.wraps(load_model)
     def load_cached(*args: Any, **kwargs: Any) -> Any:
-        defaults = kwargs.get("defaults")
-        given = kwargs if defaults is None else vars(defaults)
+        defaults: Any = kwargs.get("defaults")
+        given = kwargs if defaults is None else cast("dict[str, Any]", vars(defaults))
         refuse(given)
         megabytes = getattr(given.get("scheduler_config"), "cache_memory_mb", None)
         if set_max_bytes is not None and megabytes:

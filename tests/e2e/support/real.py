@@ -58,7 +58,8 @@ def _embedded(venv: str, module: str, model: Path, port: int, log: Path, *flags:
     own = shown.replace("MODEL", str(model)).split()
     command = [str(CACHE / "venv" / venv / "bin/python"), *own, str(port), "--prefill-step-size", "512", *flags]
     hub = tempfile.mkdtemp(prefix="empty-hub-")
-    return Server(command, log, HF_HUB_CACHE=hub, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    # States that another test has saved are none of this one's.
+    return Server(command, log, HF_HUB_CACHE=hub, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", XDG_CACHE_HOME=hub)
 
 
 START = {
