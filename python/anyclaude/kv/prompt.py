@@ -92,7 +92,9 @@ class Prompt:
                 self.keep(state, self._pin)
             self._cache.store(self._scope, tokens, state)
             if self._note is not None:
-                self._note.written = max(0, self._cache.held(self._scope, self.tokens) - self.reused)
+                # The last token is computed for every prompt anew, it is never taken from here.
+                held = self._cache.held(self._scope, self.tokens[:-1])
+                self._note.written = max(0, held - self.reused)
 
 
 def prefix_length(tokenize: Callable[[str], Sequence[int]], note: Note | None, tokens: Sequence[int]) -> int:
