@@ -124,9 +124,11 @@ kv: embedded ## the prefix cache on real KV states, with both versions of mlx-lm
 e2e: setup cli embedded ## real clients and real backends through the proxy, and with anyclaude in them
 	tests/e2e/isolate.py $(PYTEST) tests/e2e -m "not soak" $(ARGS)
 
-soak: setup-tests cli wheel-installed ## a long run under load (SOAK_SECONDS, default 600), and many conversions in Python
+soak: setup-tests cli wheel-installed embedded ## a long run under load (SOAK_SECONDS, default 600), many conversions in Python, many KV states
 	CONVERSIONS=100000 $(VENV)/wheel/bin/python -m pytest tests/py/test_growth.py
 	tests/e2e/isolate.py $(PYTEST) tests/e2e/test_soak.py -m soak $(ARGS)
+	KV_TOKENS=200 KV_REQUESTS=10000 $(VENV)/mlx/bin/python -m pytest tests/kv/test_same_tokens.py tests/kv/test_growth.py \
+		-o timeout=3600
 
 bench: ## run the benches
 	cargo bench -p anyclaude-core

@@ -157,7 +157,8 @@ def test_a_script_of_ones_own(tmp_path):
     port = free_port()
     code = script.replace('"MODEL"', repr(str(TINY))).replace("8000", str(port))
     python = str(CACHE / "venv/vllm-mlx/bin/python")
-    server = Server([python, "-c", code], tmp_path / "server.log", HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    home = {"XDG_CACHE_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    server = Server([python, "-c", code], tmp_path / "server.log", **home)
     try:
         server.wait_until(lambda: "startup complete" in server.errors(), 60)
         call = messages.post(f"http://127.0.0.1:{port}", messages.request(tools=[messages.BASH]), stream=True)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import json
 import random
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import mlx.core as mx
+from mlx.utils import tree_flatten
 from mlx_lm.models.cache import make_prompt_cache
 
 VOCABULARY = 512
@@ -81,14 +86,18 @@ class Model(NamedTuple):
 
 def load(kind: str) -> Model:
     """A model whose greedy answers depend on all of its prompt."""
-    config = _CONFIGS["full" if kind == "quantised" else kind]
+    return Model(kind, build(_CONFIGS["full" if kind == "quantised" else kind]))
+
+
+def build(config: dict[str, Any]) -> Any:
+    """The model of a configuration, the same each time."""
     module = importlib.import_module(f"mlx_lm.models.{config['model_type']}")
     mx.random.seed(7)
     model = module.Model(module.ModelArgs.from_dict(config))
     # Larger weights than a new model has, so that its answers differ with the prompt.
     model.apply(lambda weights: mx.random.normal(weights.shape) * 0.15 if weights.ndim > 1 else weights)
     mx.eval(model.parameters())
-    return Model(kind, model)
+    return model
 
 
 def conversation(seed: int, turns: int) -> Iterator[list[int]]:
@@ -97,3 +106,22 @@ def conversation(seed: int, turns: int) -> Iterator[list[int]]:
     yield [fixed.randrange(VOCABULARY) for _ in range(90)] + [own.randrange(VOCABULARY) for _ in range(20)]
     for _ in range(turns - 1):
         yield [own.randrange(VOCABULARY) for _ in range(own.randrange(1, 30))]
+
+
+def write(kind: str, folder: Path, tiny: Path) -> None:
+    """A folder that servers load: this model with the tokenizer and the template of the tiny one.
+
+    Its greedy answers are babble that depends on the whole prompt, and go on until `max_tokens`.
+    """
+    folder.mkdir(parents=True)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
+        shutil.copy(tiny / name, folder)
+    vocabulary = json.loads((tiny / "config.json").read_text())["vocab_size"]
+    config = {**_CONFIGS[kind], "vocab_size": vocabulary, "max_position_embeddings": 65536}
+    weights = dict(tree_flatten(build(config).parameters()))
+    mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "mlx"})
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+if __name__ == "__main__":
+    write(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("anyclaude.kv")
 
+LOAD_GAIN = 128
+"""A saved state is loaded if it spares so many tokens more than what is in memory: fewer are computed sooner than a
+file is read."""
+
 
 class Disk(Protocol):
     """Where pinned states outlive the process."""
 
     def find(self, scope: str, tokens: Sequence[int]) -> tuple[str, int] | None:
-        """The saved state that begins with most of a prompt: its key and how many tokens those are. Reads nothing."""
+        """The state that spares most of a prompt: its key, and how many tokens of the prompt it begins with.
+
+        Reads nothing.
+        """
         ...
 
     def load(self, key: str) -> tuple[list[int], State] | None:
@@ -95,11 +102,10 @@ class PrefixCache:
         if self._disk is None or found is None:
             return None
         key, length = found
-        loaded = self._disk.load(key) if length > self._held(scope, tokens) else None
+        loaded = self._disk.load(key) if length >= self._held(scope, tokens) + LOAD_GAIN else None
         if loaded is None:
             return None
         saved, state = loaded
-        # What was saved may go on otherwise than the prompt does.
         own = states.prefix_copy(state, length) if saved[:length] == tokens[:length] else None
         if own is None:
             self._counts["mismatched"] += 1

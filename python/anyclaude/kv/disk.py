@@ -70,7 +70,7 @@ class DiskStore:
     def find(self, scope: str, tokens: Sequence[int]) -> tuple[str, int] | None:
         """The state that spares most of a prompt: its key, and how many of the prompt's tokens it begins with.
 
-        A state that cannot be cut counts only if all of it is the beginning of the prompt and leaves a token to compute.
+        A state that cannot be cut counts only if all of it is the beginning of the prompt.
         """
         try:
             prompt = files.packed(tokens)
@@ -83,7 +83,7 @@ class DiskStore:
             if entry.scope != scope:
                 continue
             length = files.common(prompt, entry.tokens)
-            if not entry.trimmable and (length < entry.length or length >= len(tokens)):
+            if not entry.trimmable and length < entry.length:
                 continue
             if length > (best[1] if best else 0):
                 best = key, length

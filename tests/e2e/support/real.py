@@ -42,9 +42,9 @@ def vllm_mlx(port: int, log: Path, tools: bool = True) -> Server:
     return Server(command, log, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 
 
-def embedded_mlx_lm(port: int, log: Path, model: Path = MODEL) -> Server:
+def embedded_mlx_lm(port: int, log: Path, model: Path = MODEL, flags: tuple[str, ...] = ()) -> Server:
     """With anyclaude in it."""
-    return _embedded("mlx", "mlx_lm", model, port, log)
+    return _embedded("mlx", "mlx_lm", model, port, log, *flags)
 
 
 def embedded_vllm_mlx(port: int, log: Path, model: Path = MODEL, flags: tuple[str, ...] = ()) -> Server:
@@ -58,8 +58,10 @@ def _embedded(venv: str, module: str, model: Path, port: int, log: Path, *flags:
     own = shown.replace("MODEL", str(model)).split()
     command = [str(CACHE / "venv" / venv / "bin/python"), *own, str(port), "--prefill-step-size", "512", *flags]
     hub = tempfile.mkdtemp(prefix="empty-hub-")
-    # States that another test has saved are none of this one's.
-    return Server(command, log, HF_HUB_CACHE=hub, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", XDG_CACHE_HOME=hub)
+    # Where states are saved unless a test says otherwise.
+    home = tempfile.mkdtemp(prefix="empty-cache-")
+    return Server(
+        command, log, HF_HUB_CACHE=hub, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", XDG_CACHE_HOME=home)
 
 
 START = {

@@ -1,0 +1,147 @@
+"""The prefix cache of one server: its settings, the cache while the server runs, and what is to be warmed up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import disk
+from .cache import PrefixCache
+from .disk import DiskStore
+from .monitor import Monitor
+from .options import CacheSettings
+from .warm import LOOK_EVERY, Ask, LastPrompts, Progress, Prompt, Warming, bodies, read
+
+logger = logging.getLogger("anyclaude.kv")
+
+
+class PrefixCacheHandle:
+    """What ``install`` gives: the cache inside of the server, for whoever runs it.
+
+    All methods may be called from any thread.
+    """
+
+    def __init__(self, settings: CacheSettings) -> None:
+        """The cache is made when the server starts.
+
+        Raises ``ConfigError`` if the folder of saved states cannot be used.
+        """
+        self.settings = settings
+        """What was set."""
+        if settings.disk is not None:
+            disk.prepare(settings.disk)
+        self._lock = threading.Lock()
+        self._cache: PrefixCache | None = None
+        self._disk: DiskStore | None = None
+        self._monitor: Monitor | None = None
+        self._ask: Ask | None = None
+        self._busy = 0
+        self._idle = threading.Condition()
+        self._waiting: list[Warming] = []
+        self._last = None if settings.disk is None else LastPrompts(settings.disk)
+
+    def opened(self) -> PrefixCache:
+        """The cache; made and watched over from the first call on, until ``close``."""
+        with self._lock:
+            if self._cache is None:
+                settings = self.settings
+                self._disk = None if settings.disk is None else DiskStore(settings.disk, settings.disk_bytes)
+                self._cache = PrefixCache(max_bytes=settings.memory, disk=self._disk)
+                self._monitor = Monitor(self._cache)
+                self._monitor.start()
+            return self._cache
+
+    def stats(self) -> dict[str, int]:
+        """Counts since the server started, and what the cache holds: plain numbers, those of the disk by ``disk_``."""
+        with self._lock:
+            cache, store, monitor = self._cache, self._disk, self._monitor
+        if cache is None:
+            return {}
+        saved = {} if store is None else {f"disk_{name}": value for name, value in store.stats().items()}
+        return {**cache.stats(), **saved, "freed_for_memory": 0 if monitor is None else monitor.freed}
+
+    def clear(self) -> None:
+        """Drops all states in memory; those on disk stay."""
+        with self._lock:
+            cache = self._cache
+        if cache is not None:
+            cache.clear()
+
+    def close(self) -> None:
+        """The server ends. Another may start with this handle."""
+        with self._lock:
+            cache, monitor = self._cache, self._monitor
+            self._cache = self._disk = self._monitor = None
+            self._ask = None
+            warmings, self._waiting = self._waiting, []
+        for warming in warmings:
+            warming.stop()
+        with self._idle:
+            self._idle.notify_all()
+        if monitor is not None:
+            monitor.close()
+        if cache is not None:
+            cache.close()
+
+    def warm(self, prompts: Iterable[Prompt], progress: Callable[[Progress], None] | None = None) -> Warming:
+        """Computes prompts before anybody asks for them, and keeps their states.
+
+        A prompt is the body of a request for a message, of which ``system`` and ``tools`` are what counts (a dict, or
+        JSON text), or a text that is taken for a system prompt. They are computed one after the other by the server's
+        own way, as soon as it runs, and give way to real requests. ``progress`` is called in another thread after each.
+
+        Raises ``ConfigError`` for what is no prompt.
+        """
+        warming = Warming(bodies(prompts), progress)
+        with self._lock:
+            self._waiting = [other for other in self._waiting if not other.done] + [warming]
+            ask = self._ask
+        if ask is not None:
+            self._begin(warming, ask)
+        return warming
+
+    def serves(self, ask: Ask) -> None:
+        """The server runs, and answers what ``ask`` asks. Begins to warm up."""
+        with self._lock:
+            self._ask = ask
+            waiting = list(self._waiting)
+        for warming in waiting:
+            self._begin(warming, ask)
+        if self.settings.warm is not None:
+            found = read(self.settings.warm, self._last)
+            if found:
+                self.warm(found)
+
+    def _begin(self, warming: Warming, ask: Ask) -> None:
+        warming.start(ask, self.wait_until_idle, lambda: self._busy > 0)
+
+    def note(self, body: bytes) -> None:
+        """A request for a message has been answered; its system prompt and tools are those of the last session."""
+        if self._last is not None:
+            self._last.note(body)
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Around each real request."""
+        with self._idle:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
+
+    def wait_until_idle(self, is_over: Callable[[], bool]) -> None:
+        """Returns when the server has nothing to answer, or as soon as ``is_over``."""
+        with self._idle:
+            while self._busy and not is_over():
+                # Whoever ends the waiting may not know of this condition.
+                self._idle.wait(LOOK_EVERY)
+
+    def __repr__(self) -> str:
+        numbers: dict[str, Any] = self.stats()
+        return f"<{type(self).__name__} {'open' if numbers else 'closed'} entries={numbers.get('entries', 0)}>"
