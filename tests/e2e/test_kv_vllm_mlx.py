@@ -46,7 +46,7 @@ def mode(request) -> str:
 
 @pytest.fixture(scope="module")
 def real(mode, tmp_path_factory):
-    server = start(mode, tmp_path_factory.mktemp("kv"))
+    server = start(mode, tmp_path_factory.mktemp("kv"), "--anyclaude-cache-disk", "off")
     yield server
     server.stop()
 
@@ -100,12 +100,12 @@ RESULT = [
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "json"])
 def test_usage_says_what_was_taken_and_what_was_kept(real, stream):
     cold = Asked(real, "Count.", stream=stream)
-    assert 1500 < cold.total < 4000 and (cold.read, cold.rest) == (0, 0), vars(cold)
+    # One token is computed each time, or there would be nothing to answer with.
+    assert 1500 < cold.total < 4000 and (cold.read, cold.rest) == (0, 1), vars(cold)
     again = Asked(real, "Count.", stream=stream)
-    # One token is computed, or there would be nothing to answer with.
-    assert (again.read, again.written, again.rest) == (cold.total - 1, 1, 0), vars(again)
+    assert (again.read, again.written, again.rest) == (cold.total - 1, 0, 1), vars(again)
     turn = Asked(real, "Count.", stream=stream, then=RESULT)
-    assert turn.total > cold.total and turn.read >= cold.total - 1 and turn.rest == 0, vars(turn)
+    assert turn.total > cold.total and turn.read >= cold.total - 1 and turn.rest == 1, vars(turn)
     assert [block.get("name") for block in again.reply.blocks] == ["Bash"]
     assert turn.reply.text.strip() == TEXT
 
@@ -145,9 +145,8 @@ def test_clients_of_chat_completions_are_told_too(real):
         last = [line for line in answer.text.splitlines() if '"usage"' in line][-1] if stream else answer.text
         usage = json.loads(last.removeprefix("data: "))["usage"]
         details = usage["prompt_tokens_details"]
-        known = usage["prompt_tokens"] - 1 if number else 0
-        assert details["cached_tokens"] == known, usage
-        assert details["cached_tokens"] + details["cache_write_tokens"] == usage["prompt_tokens"], usage
+        assert details["cached_tokens"] == (usage["prompt_tokens"] - 1 if number else 0), usage
+        assert details["cached_tokens"] + details["cache_write_tokens"] == usage["prompt_tokens"] - 1, usage
 
 
 def test_stop_words_penalties_and_answers_that_are_cut_off(real):
@@ -167,7 +166,7 @@ def test_sdk(real):
         client.messages.create(**ask)
         with client.messages.stream(**ask) as stream:
             usage = stream.get_final_message().usage
-    assert usage.cache_read_input_tokens > 1500 and usage.cache_creation_input_tokens == 1
+    assert usage.cache_read_input_tokens > 1500 and usage.cache_creation_input_tokens == 0
 
 
 @pytest.mark.parametrize("path", ["/v1/cache/prefix", "/v1/cache"])
@@ -257,12 +256,13 @@ def test_refused_flags(flags, named, tmp_path):
 
 
 def test_claude_code(real, tmp_path):
-    """Two sessions, one after the other: the second finds system prompt and tools of the first."""
-    runs = [Claude(real.root, tmp_path / name).run(tools="Bash", timeout=200) for name in ("one", "two")]
+    """Two sessions in a project, one after the other: the second finds all of the first's prompts."""
+    claude = Claude(real.root, tmp_path)
+    runs = [claude.run(tools="Bash", timeout=200) for _ in range(2)]
     for run in runs:
         assert not run.failed and run.results == ["anyclaude"] and run.text.strip() == TEXT, run
     first, second = (run.result["usage"] for run in runs)
-    assert second["cache_read_input_tokens"] > 0.9 * total(second), (first, second)
+    assert second["cache_read_input_tokens"] > 0.95 * total(second), (first, second)
     # Of the first one's turns the second begins with the first.
     assert first["cache_read_input_tokens"] > 0.4 * total(first), first
 

@@ -33,10 +33,10 @@ PIN = 90
 """Where the beginning ends that all conversations share."""
 
 # As a user's script does it: everything below is what the server itself would make.
-anyclaude.vllm_mlx.install(vllm_mlx.server, cache={"memory": "1GB", "disk": "off"})
+HANDLE: Any = anyclaude.vllm_mlx.install(vllm_mlx.server, cache={"memory": "1GB", "disk": "off"})
 Scheduler: Any = vllm_mlx.scheduler.Scheduler
 SimpleEngine: Any = vllm_mlx.engine.simple.SimpleEngine
-CACHE = Scheduler.host.cache
+CACHE = HANDLE.opened()
 
 
 @pytest.fixture(scope="module", params=[kind for kind in KINDS if kind != "quantised"])

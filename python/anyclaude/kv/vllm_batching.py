@@ -122,7 +122,7 @@ class CachedBatchedEngine:
 
     async def _clear_prefix_cache_on_owner(self) -> None:
         """What ``DELETE /v1/cache/prefix`` asks for; the server's own way there ends before the scheduler."""
-        self.host.cache.clear()
+        self.host.handle.clear()
         await self.plain._clear_prefix_cache_on_owner(self)
 
 
@@ -319,7 +319,7 @@ class InPlace:
         return False
 
     def clear(self) -> None:
-        self._host.cache.clear()
+        self._host.handle.clear()
 
     def get_stats(self) -> dict[str, Any]:
         return self._host.stats()
@@ -334,11 +334,12 @@ class InPlace:
 
     @property
     def _entries(self) -> Any:
-        return range(len(self._host.cache))
+        return range(self._host.stats()["entry_count"])
 
     @property
     def _current_memory(self) -> int:
-        return self._host.cache.nbytes
+        held: int = self._host.stats()["anyclaude"].get("bytes", 0)
+        return held
 
     @property
     def memory_limit_mb(self) -> float:

@@ -13,6 +13,7 @@ from ..errors import ConfigError
 from . import vllm_batching, vllm_simple
 from .cache import PrefixCache
 from .fingerprint import scope
+from .handle import PrefixCacheHandle
 
 logger = logging.getLogger("anyclaude.kv")
 
@@ -32,10 +33,15 @@ _REFUSED: Mapping[str, tuple[object, str]] = {
 class Host:
     """The cache, and the vllm-mlx that it is in."""
 
-    def __init__(self, cache: PrefixCache, tested: str) -> None:
-        self.cache = cache
+    def __init__(self, handle: PrefixCacheHandle, tested: str) -> None:
+        self.handle = handle
         self._tested = tested
         self._told: set[str] = set()
+
+    @property
+    def cache(self) -> PrefixCache:
+        """The cache while the server runs."""
+        return self.handle.opened()
 
     def module(self, name: str, *used: str) -> Any:
         """A module of the server, with everything that is used of it.
@@ -62,17 +68,19 @@ class Host:
 
     def stats(self) -> dict[str, Any]:
         """As vllm-mlx's routes and metrics have them, with all of the cache's own under ``anyclaude``."""
-        own = self.cache.stats()
+        own = self.handle.stats()
+        size, most, looked = own.get("bytes", 0), own.get("max_bytes", 0), own.get("lookups", 0)
+        hits = own.get("hits", 0)
         return {
-            "hits": own["hits"],
-            "misses": own["lookups"] - own["hits"],
-            "hit_rate": round(own["hits"] / own["lookups"], 4) if own["lookups"] else 0.0,
-            "evictions": own["evicted"],
-            "tokens_saved": own["reused_tokens"],
-            "current_memory_mb": round(own["bytes"] / MB, 2),
-            "max_memory_mb": round(own["max_bytes"] / MB, 2),
-            "memory_utilization": round(own["bytes"] / own["max_bytes"], 4) if own["max_bytes"] else 0.0,
-            "entry_count": own["entries"],
+            "hits": hits,
+            "misses": looked - hits,
+            "hit_rate": round(hits / looked, 4) if looked else 0.0,
+            "evictions": own.get("evicted", 0),
+            "tokens_saved": own.get("reused_tokens", 0),
+            "current_memory_mb": round(size / MB, 2),
+            "max_memory_mb": round(most / MB, 2),
+            "memory_utilization": round(size / most, 4) if most else 0.0,
+            "entry_count": own.get("entries", 0),
             "anyclaude": own,
         }
 
@@ -81,20 +89,19 @@ MB = 1 << 20
 """As vllm-mlx counts them."""
 
 
-def prepare(server: Any, cache: PrefixCache, tested: str, *, has_own_memory: bool = False) -> Callable[[], None]:
+def prepare(server: Any, handle: PrefixCacheHandle, tested: str) -> Callable[[], None]:
     """Looks whether the cache can go into vllm-mlx; what is given back puts it there.
 
-    Without memory of its own (``has_own_memory``) the cache takes what ``--cache-memory-mb`` says.
+    Where the user has not set its memory, the cache takes what ``--cache-memory-mb`` says.
 
     Raises ``ConfigError`` that names what is missing. Nothing has changed then.
     """
-    host = Host(cache, tested)
+    host = Host(handle, tested)
     check_shape(server, PACKAGE, tested, ("load_model", "load_model_registry"))
-    take = None if has_own_memory else cache.set_max_bytes
     changes = [
         *vllm_simple.prepare(host),
         *vllm_batching.prepare(host),
-        *(change(server, name, guarded(getattr(server, name), take)) for name in ("load_model", "load_model_registry")),
+        *(change(server, name, guarded(getattr(server, name), handle)) for name in ("load_model", "load_model_registry")),
     ]
 
     def put() -> None:
@@ -116,7 +123,7 @@ def change(module: Any, name: str, new: Any) -> Callable[[], None]:
     return do
 
 
-def guarded(load_model: Callable[..., Any], set_max_bytes: Callable[[int], None] | None) -> Callable[..., Any]:
+def guarded(load_model: Callable[..., Any], handle: PrefixCacheHandle) -> Callable[..., Any]:
     """Asks before a model is loaded whether its settings go together with the cache."""
 
     @functools.wraps(load_model)
@@ -125,8 +132,8 @@ def guarded(load_model: Callable[..., Any], set_max_bytes: Callable[[int], None]
         given = kwargs if defaults is None else cast("dict[str, Any]", vars(defaults))
         refuse(given)
         megabytes = getattr(given.get("scheduler_config"), "cache_memory_mb", None)
-        if set_max_bytes is not None and megabytes:
-            set_max_bytes(megabytes * MB)
+        if megabytes and not handle.settings.has_own_memory:
+            handle.opened().set_max_bytes(megabytes * MB)
         return load_model(*args, **kwargs)
 
     return load_cached

@@ -225,4 +225,4 @@ class CachedEngine:
 
     def clear_prefix_cache(self) -> None:
         """What ``DELETE /v1/cache/prefix`` asks for."""
-        self.anyclaude.host.cache.clear()
+        self.anyclaude.host.handle.clear()
