@@ -7,12 +7,13 @@ import pytest
 from support.proxy import anyclaude
 from support.real import RealBackend
 
-# Some 20 prompts of 2500 tokens and more, most of them read in part only.
+# Some 30 prompts of 2500 tokens and more, most of them read in part only.
 pytestmark = pytest.mark.timeout(300)
 
 CASES = [
-    "cold", "same request", "next turn", "first subagent", "main again after a subagent", "second subagent of a kind",
-    "new session", "tools in another order", "keys and forms", "a tool was added",
+    "cold", "same request", "other last message", "next turn", "first subagent", "main again after a subagent",
+    "second subagent of a kind", "main, subagent and titles in turns", "new session", "tools in another order",
+    "keys and forms", "a tool was added",
 ]
 TOKENS = 2500
 
@@ -47,15 +48,15 @@ def test_figures(real, tmp_path):
     assert reused("same request") > 0.8, cases["same request"]
     assert reused("next turn") > 0.8, cases["next turn"]
     # By the server's counters, which other work on the machine does not disturb.
-    for name in ("main again after a subagent", "second subagent of a kind", "new session", "tools in another order",
-                 "keys and forms"):
+    for name in ("other last message", "main again after a subagent", "second subagent of a kind",
+                 "main, subagent and titles in turns", "new session", "tools in another order", "keys and forms"):
         assert reused(name) > 0.8, cases[name]
     # The system prompt and the old tools; the new tool and the dialogue behind it are read.
     assert reused("a tool was added") > 0.5, cases["a tool was added"]
     assert cases["next turn"]["prompt_tokens"] > cases["cold"]["prompt_tokens"]
 
     goals = {goal["case"]: goal for goal in report["goals"]}
-    assert set(goals) == set(CASES[4:9])
+    assert set(goals) == {*CASES[5:11]}
     for goal in goals.values():
         share = goal["ratio"] / cases["next turn"]["ratio"]
         assert abs(goal["share"] - share) < 0.01 and (share >= 0.8 or not goal["pass"]), goal

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import anyclaude.vllm_mlx
+import mlx_lm
 import mlx_lm.utils
 import pytest
 import vllm_mlx.engine.simple
@@ -146,56 +147,94 @@ def test_batching_keeps_what_an_abandoned_request_has_computed(model: Model, tok
 
 
 class Simple:
-    """One engine, which has its model already."""
+    """An engine that has its model already."""
 
-    def __init__(self, model: Model, tokenizer: Any) -> None:
-        self.model, self.tokenizer = model, tokenizer
+    def __init__(self, model: Model, tokenizer: Any, **settings: Any) -> None:
         self.engine = SimpleEngine("a small model", prefill_step_size=64)
         wrapper = vllm_mlx.models.llm.MLXLanguageModel("a small model")
         wrapper.model, wrapper.tokenizer, wrapper._loaded = model.model, tokenizer, True
         self.engine._model = wrapper
+        for name, value in settings.items():
+            setattr(self.engine, name, value)
+        SimpleEngine.anyclaude.add(self.engine)
 
-    def answer(self, prompt: list[int], cached: bool, told: Note, **params: Any) -> list[int]:
-        (SimpleEngine.anyclaude.add if cached else SimpleEngine.anyclaude.remove)(self.engine)
+    def pieces(self, prompt: list[int], told: Note, **params: Any) -> Iterator[Any]:
         token = NOTE.set(told)
-        pieces = self.engine._model.stream_generate(prompt, max_tokens=TOKENS, temperature=0.0, **params)
         try:
-            return [piece.token for piece in pieces]
+            yield from self.engine._model.stream_generate(prompt, max_tokens=TOKENS, temperature=0.0, **params)
         finally:
             NOTE.reset(token)
-            SimpleEngine.anyclaude.remove(self.engine)
+
+    def answer(self, prompt: list[int], told: Note, **params: Any) -> list[int]:
+        return [piece.token for piece in self.pieces(prompt, told, **params)]
+
+    def plain_answer(self, prompt: list[int], **params: Any) -> list[int]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(mlx_lm, "stream_generate", mlx_lm.stream_generate.__wrapped__)
+            return self.answer(prompt, Note(), **params)
+
+
+@pytest.fixture
+def simple(model: Model, tokenizer: Any) -> Iterator[Simple]:
+    made = Simple(model, tokenizer)
+    yield made
+    SimpleEngine.anyclaude.remove(made.engine)
 
 
 @pytest.mark.parametrize("params", [{}, {"repetition_penalty": 1.3}], ids=["plain", "penalty"])
-def test_simple_says_the_same(model: Model, tokenizer: Any, params: dict[str, Any]) -> None:
-    simple = Simple(model, tokenizer)
-    with pytest.MonkeyPatch.context() as patch:
-        # Of one model all states are the same ones, though nothing is known of its files.
-        patch.setattr(inside.Host, "scope", lambda *_: model.kind)
-        read = reused = 0
-        for prompt in (prompt for prompts in conversations() for prompt in prompts):
-            told = Note()
-            said = simple.answer(prompt, True, told, **params)
-            assert said == simple.answer(prompt, False, Note(), **params), model.kind
-            assert told.cached is not None
-            read, reused = read + len(prompt), reused + told.cached
+def test_simple_says_the_same(model: Model, simple: Simple, params: dict[str, Any]) -> None:
+    read = reused = 0
+    for prompt in (prompt for prompts in conversations() for prompt in prompts):
+        told = Note()
+        assert simple.answer(prompt, told, **params) == simple.plain_answer(prompt, **params), model.kind
+        assert told.cached is not None
+        read, reused = read + len(prompt), reused + told.cached
     assert reused > 0.4 * read, (model.kind, reused, read)
+
+
+def test_simple_keeps_what_an_abandoned_answer_has_computed(simple: Simple) -> None:
+    prompt = next(conversation(8, 1))
+    pieces = simple.pieces(prompt, Note())
+    next(pieces), next(pieces)
+    pieces.close()
+    simple.answer(prompt, told := Note())
+    assert told.cached == len(prompt) - 1
 
 
 def test_simple_reads_anew_when_a_state_is_of_no_use(tokenizer: Any, caplog: pytest.LogCaptureFixture) -> None:
     """An answer needs no cache."""
-    model, other = load("full"), load("rotating")
-    simple = Simple(model, tokenizer)
+    other = load("rotating")
     prompt = next(conversation(7, 1))
     state = other.new_state()
     other.read(prompt[:60], state)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inside.Host, "scope", lambda *_: "mixed up")
-        assert CACHE.store("mixed up", prompt[:60], state)
-        said = simple.answer(prompt, True, told := Note())
-    assert said == simple.answer(prompt, False, Note())
+        simple = Simple(load("full"), tokenizer)
+    assert CACHE.store("mixed up", prompt[:60], state)
+    assert simple.answer(prompt, told := Note()) == simple.plain_answer(prompt)
     assert told.cached == 0
     assert "read anew" in caplog.text
+    SimpleEngine.anyclaude.remove(simple.engine)
+
+
+@pytest.mark.parametrize(
+    ("why", "has"),
+    [("images", {"_is_mllm": True}), ("--specprefill", {"_draft_model": object()}), ("--max-kv-size", {"_max_kv_size": 64})],
+)
+def test_what_is_not_cached_is_told_once(why: str, has: dict[str, Any], tokenizer: Any, caplog: Any) -> None:
+    for _ in range(2):
+        simple = Simple(load("full"), tokenizer, **has)
+        simple.answer(next(conversation(9, 1)), told := Note())
+        assert told.cached is None
+    assert [why in record.message for record in caplog.records] == [True], caplog.text
+
+
+def test_an_unloaded_models_states_go_with_it(tokenizer: Any) -> None:
+    simple = Simple(load("full"), tokenizer)
+    simple.answer(next(conversation(10, 1)), Note())
+    assert len(CACHE) == 1
+    SimpleEngine.anyclaude.remove(simple.engine)
+    assert len(CACHE) == 0 and CACHE.nbytes == 0
 
 
 def test_work_on_the_models_thread_knows_its_request(tokenizer: Any) -> None:

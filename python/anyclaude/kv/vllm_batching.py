@@ -38,7 +38,7 @@ def prepare(host: Host) -> list[Callable[[], None]]:
     scheduler = host.module("vllm_mlx.scheduler", "Scheduler", "BatchGenerator")
     host.shape(scheduler.Scheduler, *_USED_OF_SCHEDULER)
     host.shape(scheduler.BatchGenerator, *_USED_OF_GENERATOR)
-    batched = host.module("vllm_mlx.engine.batched", "BatchedEngine")
+    batched = host.module("vllm_mlx.engine.batched", "BatchedEngine", "convert_tools_for_template")
     host.shape(batched.BatchedEngine, *_USED_OF_ENGINE)
     core = host.module("vllm_mlx.engine_core", "Request", "Scheduler")
     safety = host.module("vllm_mlx.engine.chat_template_safety", "build_system_prompt_cache_prefix")
@@ -52,6 +52,7 @@ def prepare(host: Host) -> list[Callable[[], None]]:
     })  # fmt: skip
     engine = type("BatchedEngine", (CachedBatchedEngine, batched.BatchedEngine), {
         "plain": batched.BatchedEngine, "host": host, "prefix": staticmethod(safety.build_system_prompt_cache_prefix),
+        "tools_for_template": staticmethod(batched.convert_tools_for_template),
     })  # fmt: skip
     request = type("Request", (NotedRequest, core.Request), {"plain": core.Request})
 
@@ -92,6 +93,8 @@ class CachedBatchedEngine:
     plain: Any
     host: Host
     prefix: Callable[..., str | None]
+    """Of the server's own: the text with which prompts of these messages' system prompt and tools begin."""
+    tools_for_template: Callable[[Any], Any]
 
     async def _start_llm(self) -> None:
         engine: Any = self
@@ -115,8 +118,9 @@ class CachedBatchedEngine:
         if note is not None and not engine._is_mllm:
             kwargs = {"tokenize": False, "add_generation_prompt": True, **(chat_template_kwargs or {})}
             if tools:
-                kwargs["tools"] = self.host.module("vllm_mlx.engine.batched").convert_tools_for_template(tools)
-            note.prefix = self.prefix(engine.tokenizer, messages, template_kwargs=kwargs)
+                kwargs["tools"] = self.tools_for_template(tools)
+            with never_breaking("find the system prompt"):
+                note.prefix = self.prefix(engine.tokenizer, messages, template_kwargs=kwargs)
         boundary: int = self.plain._compute_prefix_boundary(self, messages, tools, chat_template_kwargs)
         return boundary
 
@@ -149,6 +153,7 @@ class CachedScheduler:
             flag = "--enable-mtp"
         if flag is not None:
             return self.host.tell(f"{path}: {flag} and anyclaude's cache do not go together")
+        self.host.open()
         scheduler: Any = self
         self._empty: list[Any] = self._new_state()
         self._scope = self.host.scope(path, scheduler._actual_tokenizer, self._empty)
@@ -177,7 +182,8 @@ class CachedScheduler:
             room = max(0, self.config.max_num_seqs - len(self.running))
             for request in islice(list(self.waiting), room):
                 if request.prompt_cache is None and request.prompt_token_ids:
-                    self._look_up(request, self._scope)
+                    with never_breaking("look a prompt up"):
+                        self._look_up(request, self._scope)
         return self.plain._schedule_waiting(self)
 
     def _look_up(self, request: Any, scope: str) -> None:

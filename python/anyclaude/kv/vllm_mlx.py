@@ -43,6 +43,10 @@ class Host:
         """The cache while the server runs."""
         return self.handle.opened()
 
+    def open(self) -> None:
+        """Makes the cache, if it is not there: what is wrong with its folder shows as the server starts."""
+        self.handle.opened()
+
     def module(self, name: str, *used: str) -> Any:
         """A module of the server, with everything that is used of it.
 

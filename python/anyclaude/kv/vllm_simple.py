@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .note import NOTE, Note
-from .prompt import Prompt, prefix_length
+from .prompt import Prompt, never_breaking, prefix_length
 
 if TYPE_CHECKING:
     from .vllm_mlx import Host
@@ -86,12 +86,16 @@ class Simple:
         if engine._max_kv_size:
             return self.host.tell(f"{engine._model_name}: with --max-kv-size beginnings of prompts are forgotten")
         model, tokenizer = wrapper.model, wrapper.tokenizer
+        self.host.open()
         name = self.host.scope(engine._model_path, tokenizer, self._make(model))
         self._models[id(model)] = _Model(name, tokenizer, engine._prefill_step_size)
 
     def remove(self, engine: Any) -> None:
         """An engine lets go of its model."""
-        self._models.pop(id(getattr(engine._model, "model", None)), None)
+        known = self._models.pop(id(getattr(engine._model, "model", None)), None)
+        if known is not None and not self._models:
+            # Who unloads a model wants its memory.
+            self.host.handle.clear()
 
     def prefix_of(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         """The engine asks for the text of system prompt and tools, to cache that: here it is told that there is none."""
@@ -129,9 +133,14 @@ class Simple:
         self, plain: Any, known: _Model, model: Any, tokenizer: Any, given: Any, max_tokens: int, kwargs: dict[str, Any]
     ) -> Iterator[Any]:
         tokens = _tokens(tokenizer, given)
-        note = NOTE.get()
-        pin = prefix_length(functools.partial(_tokens, tokenizer), note, tokens)
-        prompt = Prompt(self.host.cache, known.scope, tokens, pin=pin, note=note)
+        prompt = None
+        with never_breaking("look a prompt up"):
+            note = NOTE.get()
+            pin = prefix_length(functools.partial(_tokens, tokenizer), note, tokens)
+            prompt = Prompt(self.host.cache, known.scope, tokens, pin=pin, note=note)
+        if prompt is None:
+            yield from plain(model, tokenizer, self._array(tokens), max_tokens, **kwargs)
+            return
         try:
             yield from self._go_on(plain, model, tokenizer, prompt, max_tokens, kwargs)
         except _Unusable as unusable:
