@@ -9,8 +9,9 @@ Or by two lines in a script of your own, before the model is loaded::
     import vllm_mlx.server as server
     anyclaude.vllm_mlx.install(server)
 
-Requests go through the server's ``/v1/chat/completions`` with everything that it does: batching, its caches, its
-limits, its keys. Tool results reach the model's template as such, and where no tool parser was named, calls are read
+Requests go through the server's ``/v1/chat/completions`` with everything that it does: batching, its limits, its
+keys. Its prompt caches make room for anyclaude's prefix cache, unless ``cache="off"`` or ``--anyclaude-cache off`` says
+otherwise. Tool results reach the model's template as such, and where no tool parser was named, calls are read
 by anyclaude's, under the name ``anyclaude``, for clients of chat completions too.
 """
 
@@ -67,12 +68,12 @@ def install(
     call does nothing, and gives what the first one gave. The server's key is asked for and its rate limit holds as on
     its own routes.
 
-    ``cache`` is a dict of ``anyclaude.kv.options.CacheOptions``, or ``off`` for the server's own. The other settings are
-    those of ``anyclaude.asgi.AnthropicMiddleware``. Gives the prefix cache, by which prompts are warmed up and numbers
+    ``cache`` is a dict of ``anyclaude.kv.options.CacheOptions``, or ``off`` for the server's own. The other settings
+    are those of ``anyclaude.asgi.AnthropicMiddleware``. Gives the prefix cache, by which prompts are warmed up and numbers
     are had, or ``None`` if it is off.
 
-    Raises ``ConfigError`` if vllm-mlx is not there, is of another shape than the tested version, or has started, and for
-    an option that is unknown or makes no sense. The server is then as it was. Settings of the server that do not go
+    Raises ``ConfigError`` if vllm-mlx is not there, is of another shape than the tested version, or has started, and
+    for an option that is unknown or makes no sense. The server is then as it was. Settings of the server that do not go
     together with the cache are refused when its model is loaded.
     """
     module: Any = load("vllm_mlx.server", "vllm-mlx", TESTED)

@@ -178,6 +178,8 @@ def sessions(options: argparse.Namespace, port: int, folder: Path) -> dict[str, 
         options.anyclaude, "bench", "prefix", "--backend", kind, "--backend-url", f"http://127.0.0.1:{port}/v1",
         "--rounds", str(options.rounds), "--tokens", str(options.tokens), "--json",
     ]  # fmt: skip
+    if model := model_of(port):
+        command += ["--model", model]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment(folder))
     if done.returncode:
         raise SystemExit(f"anyclaude bench prefix failed\n{done.stderr[-2000:]}")

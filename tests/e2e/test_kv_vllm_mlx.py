@@ -218,7 +218,44 @@ def test_after_a_restart(mode, tmp_path):
         new = Asked(server, words(20, 5))
         assert new.share > 0.9 and new.seconds < cold / 3, (vars(new), cold)
         assert [block.get("name") for block in new.reply.blocks] == ["Bash"]
+        assert stats(server)["anyclaude"]["loaded"] >= 1
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("key", [(), ("--api-key", "client-secret")], ids=["open", "with a key"])
+def test_warmed_up_before_anybody_asks(mode, key, tmp_path):
+    """From a file, through the server's own door."""
+    file = tmp_path / "prompts.jsonl"
+    file.write_text(json.dumps({"system": SYSTEM, "tools": TOOLS}))
+    server = start(mode, tmp_path, "--anyclaude-warm", str(file), *key)
+    try:
+        deadline = time.monotonic() + 60
+        while "warm-up: 1 of 1" not in server.log():
+            assert time.monotonic() < deadline, server.log()[-3000:]
+            time.sleep(0.1)
+        asked = Asked(server, words(20, 6))
+        assert asked.share > 0.9, vars(asked)
+        assert "failed" not in server.log()
+    finally:
+        server.stop()
+
+
+def test_the_last_session_is_warmed_up(mode, tmp_path):
+    server = start(mode, tmp_path)
+    try:
+        Asked(server, "Count.")
+    finally:
+        server.stop()
+    server = start(mode, tmp_path, "--anyclaude-warm", "last")
+    try:
+        deadline = time.monotonic() + 60
+        while "warm-up: 1 of 1" not in server.log():
+            assert time.monotonic() < deadline, server.log()[-3000:]
+            time.sleep(0.1)
+        # By the file of states, which is in memory now.
         assert stats(server)["anyclaude"]["loaded"] == 1
+        assert Asked(server, words(20, 6)).share > 0.9
     finally:
         server.stop()
 

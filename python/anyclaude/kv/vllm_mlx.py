@@ -101,11 +101,12 @@ def prepare(server: Any, handle: PrefixCacheHandle, tested: str) -> Callable[[],
     Raises ``ConfigError`` that names what is missing. Nothing has changed then.
     """
     host = Host(handle, tested)
-    check_shape(server, PACKAGE, tested, ("load_model", "load_model_registry"))
+    loading = ("load_model", "load_model_registry")
+    check_shape(server, PACKAGE, tested, loading)
     changes = [
         *vllm_simple.prepare(host),
         *vllm_batching.prepare(host),
-        *(change(server, name, guarded(getattr(server, name), handle)) for name in ("load_model", "load_model_registry")),
+        *(change(server, name, guarded(getattr(server, name), handle)) for name in loading),
     ]
 
     def put() -> None:
@@ -116,7 +117,7 @@ def prepare(server: Any, handle: PrefixCacheHandle, tested: str) -> Callable[[],
 
 
 def change(module: Any, name: str, new: Any) -> Callable[[], None]:
-    """Puts something in a module's place for a name, when called; and wherever vllm-mlx has imported it by that name."""
+    """Puts something in a module's place for a name, when called; and wherever it was imported by that name."""
 
     def do() -> None:
         old = getattr(module, name)

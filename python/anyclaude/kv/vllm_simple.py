@@ -98,7 +98,7 @@ class Simple:
             self.host.handle.clear()
 
     def prefix_of(self, plain: Callable[..., Any]) -> Callable[..., Any]:
-        """The engine asks for the text of system prompt and tools, to cache that: here it is told that there is none."""
+        """The engine asks for the text of system prompt and tools, to cache that: it is told that there is none."""
 
         @functools.wraps(plain)
         def prefix(tokenizer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -133,11 +133,7 @@ class Simple:
         self, plain: Any, known: _Model, model: Any, tokenizer: Any, given: Any, max_tokens: int, kwargs: dict[str, Any]
     ) -> Iterator[Any]:
         tokens = _tokens(tokenizer, given)
-        prompt = None
-        with never_breaking("look a prompt up"):
-            note = NOTE.get()
-            pin = prefix_length(functools.partial(_tokens, tokenizer), note, tokens)
-            prompt = Prompt(self.host.cache, known.scope, tokens, pin=pin, note=note)
+        prompt = self._prompt(known, tokenizer, tokens)
         if prompt is None:
             yield from plain(model, tokenizer, self._array(tokens), max_tokens, **kwargs)
             return
@@ -147,6 +143,13 @@ class Simple:
             logger.warning("a kept state was of no use (%s); the prompt is read anew", unusable)
             prompt.took(0)
             yield from plain(model, tokenizer, self._array(tokens), max_tokens, **kwargs)
+
+    def _prompt(self, known: _Model, tokenizer: Any, tokens: list[int]) -> Prompt | None:
+        with never_breaking("look a prompt up"):
+            note = NOTE.get()
+            pin = prefix_length(functools.partial(_tokens, tokenizer), note, tokens)
+            return Prompt(self.host.cache, known.scope, tokens, pin=pin, note=note)
+        return None
 
     def _go_on(
         self, plain: Any, model: Any, tokenizer: Any, prompt: Prompt, max_tokens: int, kwargs: dict[str, Any]
