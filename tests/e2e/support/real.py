@@ -92,6 +92,10 @@ class RealBackend:
         except httpx.TransportError:
             return False
 
+    def process(self):
+        """The server's process."""
+        return self._server.process
+
     def log(self) -> str:
         """All that the server has told so far."""
         return "\n".join(self._server.output) + self._server.log.read_text(errors="replace")
