@@ -45,7 +45,8 @@ class Running:
     def __init__(self, script: Script, **settings: Any) -> None:
         self.server, self.generator = module(script)
         self.bodies: list[Any] = self.server.APIHandler.bodies
-        anyclaude.mlx_lm.install(self.server, **settings)
+        # The prefix cache goes into real servers only: tests/kv and tests/e2e have them.
+        anyclaude.mlx_lm.install(self.server, cache="off", **settings)
 
     def __enter__(self) -> Running:
         self._served = served(self.server, self.generator)
@@ -250,7 +251,10 @@ class Told:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"commit_after": -1}, {"ping_interval": "5s"}, {"stall_timeout": 0}, {"max_body_bytes": -5}, {"tols": "x"}],
+    [
+        {"commit_after": -1}, {"ping_interval": "5s"}, {"stall_timeout": 0}, {"max_body_bytes": -5},
+        {"tols": "x", "cache": "off"}, {"cache": {"memory": "x"}},
+    ],
 )
 def test_settings_that_make_no_sense(settings: dict[str, Any]) -> None:
     server, _ = module(hello)
@@ -281,9 +285,11 @@ def test_side_by_side() -> None:
 
 def test_a_server_of_another_shape() -> None:
     server, _ = module(hello)
-    anyclaude.mlx_lm.install(server)
+    with pytest.raises(anyclaude.ConfigError, match=r"no ResponseGenerator, LRUPromptCache, .* \(cache='off'\)"):
+        anyclaude.mlx_lm.install(server)
+    assert anyclaude.mlx_lm.install(server, cache="off") is None
     once = server.APIHandler
-    anyclaude.mlx_lm.install(server)
+    anyclaude.mlx_lm.install(server, cache="off")
     assert server.APIHandler is once, "a second call does nothing"
     with pytest.raises(anyclaude.ConfigError, match=r"no APIHandler, .* was tried with mlx-lm 0\.32\.2"):
         anyclaude.mlx_lm.install(ModuleType("other"))

@@ -49,7 +49,12 @@ def embedded() -> None:
 
     AnthropicMiddleware(app, "vllm-mlx", commit_after=0.5, tools="text")
     AnthropicMiddleware(app, tools="sometimes")  # pyright: ignore[reportArgumentType]
-    anyclaude.mlx_lm.install(stall_timeout=None, pin_lines=["Date"])
+    handle = anyclaude.mlx_lm.install(stall_timeout=None, pin_lines=["Date"], cache={"memory": "8GB", "disk": "off"})
+    if handle is not None:
+        handle.warm(["You are ...", {"system": "You are ..."}], lambda progress: print(progress.done)).wait(9.0)
+        print(handle.stats()["bytes"])
+    anyclaude.mlx_lm.install(cache="off")
+    anyclaude.mlx_lm.install(cache="of")  # pyright: ignore[reportArgumentType]
     anyclaude.vllm_mlx.install(modle="x")  # pyright: ignore[reportCallIssue]
     begun = anyclaude.MessagesApi({"backend": "mlx-lm"}).exchange([], b"{}")
     if isinstance(begun, anyclaude.Exchange):

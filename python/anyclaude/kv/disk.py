@@ -55,7 +55,8 @@ class DiskStore:
         self._entries: dict[str, Manifest] = {}
         # The inode of each manifest that has been read: a manifest is replaced, it is never written to.
         self._read: dict[str, tuple[int, Manifest]] = {}
-        self._counts = dict.fromkeys(("saves", "saves_skipped", "save_failures", "loads", "damaged", "removed"), 0)
+        counted = ("saves", "saves_skipped", "save_failures", "loads", "damaged", "removed")
+        self._counts: dict[str, int] = dict.fromkeys(counted, 0)
         self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING)
         self._closing = False
         self._writer: threading.Thread | None = None
@@ -171,7 +172,8 @@ class DiskStore:
             return {**self._counts, "entries": len(self._entries), "bytes": size}
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
-        """Ends the thread, after what it has to do, or in ``timeout`` seconds. What is cut off leaves nothing behind."""
+        """Ends the thread when it has done its work, in ``timeout`` seconds at most. A save that is cut off leaves
+        nothing behind."""
         self._closing = True
         writer = self._writer
         if writer is None:
@@ -209,7 +211,9 @@ class DiskStore:
         for name in _names(self._folder):
             if files.MANIFEST.fullmatch(name):
                 with suppress(OSError):
-                    manifests.append((os.lstat(self._folder / name).st_mtime, name))
+                    status = os.lstat(self._folder / name)
+                    if stat.S_ISREG(status.st_mode):
+                        manifests.append((status.st_mtime, name))
             elif files.STATE.fullmatch(name) or files.UNFINISHED.fullmatch(name):
                 others.append(name)
         entries: dict[str, Manifest] = {}

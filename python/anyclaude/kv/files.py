@@ -10,12 +10,12 @@ import os
 import re
 import secrets
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from .states import KNOWN
 
@@ -99,7 +99,9 @@ def key(scope: str, tokens: bytes) -> str:
     return hashlib.sha256(scope.encode("utf-8", "surrogatepass") + b"\0" + tokens).hexdigest()[:32]
 
 
-def write(folder: Path, scope: str, tokens: Sequence[int], state: Sequence[Any], trimmable: bool, nbytes: int) -> Manifest:
+def write(
+    folder: Path, scope: str, tokens: Sequence[int], state: Sequence[Any], trimmable: bool, nbytes: int
+) -> Manifest:
     """Saves a state whose arrays have been computed. May be called from any thread.
 
     The manifest comes last: until it has its name there is no such state, and after a kill there is none.
@@ -113,10 +115,8 @@ def write(folder: Path, scope: str, tokens: Sequence[int], state: Sequence[Any],
         os.fsync(descriptor)
         size = os.stat(path).st_size
         final = folder / f"{name}-{secrets.token_hex(8)}.safetensors"
-        manifest = Manifest(
-            scope, packed_tokens, final.name, size, digests(path, size), sorted({type(layer).__name__ for layer in state}),
-            trimmable, nbytes,
-        )  # fmt: skip
+        sums, classes = digests(path, size), _classes(state)
+        manifest = Manifest(scope, packed_tokens, final.name, size, sums, classes, trimmable, nbytes)
         os.rename(path, final)
         try:
             # Its lock is still ours: nobody takes it for one that lost its manifest.
@@ -146,13 +146,19 @@ def read_manifest(path: Path) -> Manifest:
     if hashlib.sha256(text).hexdigest().encode() != digest:
         raise Damaged("the manifest's checksum is another")
     try:
-        found: Any = json.loads(text)
+        found: dict[str, Any] = json.loads(text)
         if found.pop("format") != FORMAT:
             raise Damaged("the manifest is of another version")
-        manifest = Manifest(**{**found, "tokens": packed(found["tokens"])})
+        found["tokens"] = packed(found["tokens"])
+        manifest = Manifest(**found)
+        is_ours = (
+            path.name == f"{manifest.key}.json"
+            and STATE.fullmatch(manifest.state)
+            and set(manifest.classes) <= KNOWN
+        )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise Damaged(f"the manifest says nothing ({type(error).__name__})") from None
-    if path.name != f"{manifest.key}.json" or not STATE.fullmatch(manifest.state) or not manifest.length:
+    if not is_ours or not manifest.length:
         raise Damaged("the manifest is of another state")
     return manifest
 
@@ -163,8 +169,6 @@ def read_state(folder: Path, manifest: Manifest) -> list[Any]:
     Raises ``FileNotFoundError`` if it has gone, other ``OSError``, and ``Damaged``.
     """
     path = folder / manifest.state
-    if not set(manifest.classes) <= KNOWN:
-        raise Damaged("a class that no state has")
     with _opened(path) as file:
         # The engine's reader is written for files that are whole: it sees none before this.
         if os.fstat(file.fileno()).st_size != manifest.size or digests(path, manifest.size) != manifest.digests:
@@ -178,9 +182,13 @@ def read_state(folder: Path, manifest: Manifest) -> list[Any]:
         raise
     except Exception as error:  # the engine's readers raise what they meet
         raise Damaged(f"the engine cannot read it ({type(error).__name__})") from error
-    if sorted({type(layer).__name__ for layer in state}) != manifest.classes:
+    if _classes(state) != manifest.classes:
         raise Damaged("its classes are others")
     return state
+
+
+def _classes(state: Sequence[Any]) -> list[str]:
+    return sorted({str(type(layer).__name__) for layer in state})
 
 
 def digests(path: Path, size: int) -> list[str]:
@@ -191,7 +199,7 @@ def digests(path: Path, size: int) -> list[str]:
         if len(starts) < 2:
             return [_digest(number, start) for start in starts]
         with ThreadPoolExecutor(READERS, "anyclaude-kv-read") as readers:
-            return list(readers.map(lambda start: _digest(number, start), starts))
+            return list(readers.map(_digest, [number] * len(starts), starts))
 
 
 def _digest(file: int, start: int) -> str:
@@ -244,7 +252,7 @@ def _text(manifest: Manifest) -> bytes:
 
 
 @contextmanager
-def _unfinished(folder: Path, suffix: str) -> Iterator[tuple[Path, int]]:
+def _unfinished(folder: Path, suffix: str) -> Generator[tuple[Path, int]]:
     """A new locked file that is removed unless it got another name."""
     path = folder / f".unfinished-{secrets.token_hex(8)}{suffix}"
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -258,8 +266,11 @@ def _unfinished(folder: Path, suffix: str) -> Iterator[tuple[Path, int]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Generator[BinaryIO]:
     """A regular file of the folder itself; a link may lead anywhere."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb") as file:
-        yield file
+    try:
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)

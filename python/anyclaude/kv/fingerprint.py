@@ -47,8 +47,8 @@ def scope(
     template; ``template_args`` are those that the server gives to every rendering. ``cache`` is a new, empty state of
     the model, whose classes and sizes count; ``quantisation`` is what the server does to states later.
 
-    What cannot be read makes a scope of this process alone (``VOLATILE``), with a warning. Reads files: call it once for
-    each model that is loaded.
+    What cannot be read makes a scope of this process alone (``VOLATILE``), with a warning. Reads files: call it once
+    for each model that is loaded.
     """
     try:
         parts = {

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
 from . import disk
 from .cache import PrefixCache
 from .disk import DiskStore
-from .monitor import Monitor
+from .memory import total
+from .monitor import Monitor, default_reserve
 from .options import CacheSettings
 from .warm import LOOK_EVERY, Ask, LastPrompts, Progress, Prompt, Warming, bodies, read
 
@@ -27,8 +28,9 @@ class PrefixCacheHandle:
     def __init__(self, settings: CacheSettings) -> None:
         """The cache is made when the server starts.
 
-        Raises ``ConfigError`` if the folder of saved states cannot be used.
+        Raises ``ConfigError`` if the folder of saved states cannot be used, or nobody knows the machine's memory.
         """
+        self._reserve = default_reserve(total())
         self.settings = settings
         """What was set."""
         if settings.disk is not None:
@@ -50,7 +52,7 @@ class PrefixCacheHandle:
                 settings = self.settings
                 self._disk = None if settings.disk is None else DiskStore(settings.disk, settings.disk_bytes)
                 self._cache = PrefixCache(max_bytes=settings.memory, disk=self._disk)
-                self._monitor = Monitor(self._cache)
+                self._monitor = Monitor(self._cache, reserve=self._reserve)
                 self._monitor.start()
             return self._cache
 
@@ -124,7 +126,7 @@ class PrefixCacheHandle:
             self._last.note(body)
 
     @contextmanager
-    def request(self) -> Iterator[None]:
+    def request(self) -> Generator[None]:
         """Around each real request."""
         with self._idle:
             self._busy += 1

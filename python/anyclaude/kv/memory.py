@@ -61,16 +61,30 @@ def budget(value: str | int, name: str = "memory") -> int:
 
 def total() -> int:
     """The bytes of memory that this process may use at most: the machine's, or a container's, or what Metal leaves to
-    models where that is less."""
-    machine = int(importlib.import_module("psutil").virtual_memory().total)
+    models where that is less.
+
+    Raises ``ConfigError`` without psutil, which comes with anyclaude.
+    """
+    machine = int(_psutil().virtual_memory().total)
     return min(limit for limit in (machine, container_limit(), metal_limit()) if limit is not None)
 
 
 def available() -> int:
-    """The bytes that could be had now without another program losing any."""
-    machine = int(importlib.import_module("psutil").virtual_memory().available)
+    """The bytes that could be had now without another program losing any.
+
+    Raises ``ConfigError`` as ``total`` does.
+    """
+    machine = int(_psutil().virtual_memory().available)
     left = container_left()
     return machine if left is None else min(machine, left)
+
+
+def _psutil() -> Any:
+    try:
+        return importlib.import_module("psutil")
+    except ImportError:
+        message = "psutil, which tells the machine's memory, is not there: pip install psutil"
+        raise ConfigError(message, "config") from None
 
 
 def container_limit() -> int | None:

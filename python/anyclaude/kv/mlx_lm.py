@@ -58,6 +58,7 @@ class ServerCache:
         self._scope = ""
         self._model: Callable[[], Any] = lambda: None
         self._fetched: tuple[list[int], Reused | None] | None = None
+        self._asking: Ticket | None = None
         self.tickets = Tickets()
         """Of the requests that are being answered."""
         self.can_be_cut = True
@@ -93,6 +94,13 @@ class ServerCache:
             self._model = weakref.ref(model)
         return self._scope
 
+    def begin(self, ticket: Ticket | None, tokens: list[int]) -> None:
+        """The prompt that is looked up next is this request's."""
+        self._asking, self._fetched = ticket, None
+        if ticket is not None:
+            ticket.prompt = tokens
+            self.tickets.open(ticket)
+
     def fetch_ahead(self, tokens: list[int]) -> int:
         """Looks a prompt up; the server's own look-up, which comes next, gets what was found. Gives its length."""
         found = self._cache.fetch(self.scope(), tokens)
@@ -105,7 +113,7 @@ class ServerCache:
 
     def fetch_nearest_cache(self, model: Any, tokens: list[int]) -> tuple[list[Any] | None, list[int]]:
         """A state that holds the beginning of a prompt, and the rest of the prompt, at least one token."""
-        fetched, self._fetched = self._fetched, None
+        (fetched, ticket), self._fetched, self._asking = (self._fetched, self._asking), None, None
         try:
             if fetched is None or fetched[0] != tokens:
                 found = self._cache.fetch(self.scope(), tokens)
@@ -114,9 +122,15 @@ class ServerCache:
         except Exception as error:
             _failed("look a prompt up", error)
             found = None
-        return (None, tokens) if found is None else (found.state, tokens[found.tokens :])
+        if found is None:
+            return None, tokens
+        if ticket is not None:
+            ticket.reused = found.tokens
+        return found.state, tokens[found.tokens :]
 
-    def insert_cache(self, model: Any, tokens: list[int], prompt_cache: list[Any], *, cache_type: str = "assistant") -> None:
+    def insert_cache(
+        self, model: Any, tokens: list[int], prompt_cache: list[Any], *, cache_type: str = "assistant"
+    ) -> None:
         """Keeps a state. That of a system prompt is pinned."""
         ticket = self.tickets.answered(tokens) if cache_type == "assistant" else None
         try:
@@ -210,14 +224,12 @@ class CachedGenerator:
 
     def _in_pieces(self, cache: ServerCache, renders: Renders, request: Any, result: Any) -> Any:
         prompt, segments, kinds, state, vision = result
-        if vision is not None:
-            return result  # looked up by what tells its images, which comes later
         prompt = list(prompt)
+        # Images are looked up by what tells them apart, and are read in one piece.
+        cache.begin(getattr(request, "anyclaude_ticket", None), prompt if vision is None else list(vision.cache_key))
+        if vision is not None:
+            return result
         reused = cache.fetch_ahead(prompt)
-        ticket = getattr(request, "anyclaude_ticket", None)
-        if ticket is not None:
-            ticket.prompt, ticket.reused = prompt, reused
-            cache.tickets.open(ticket)
         ends: dict[int, str] = {}
         place = 0
         for segment, kind in zip(segments[:-1], kinds[:-1], strict=True):
@@ -281,7 +293,8 @@ def put_in(module: Any, handle: PrefixCacheHandle) -> None:
 
 def _until_stored(tokens: Iterator[Any], ticket: Ticket) -> Iterator[Any]:
     yield from tokens
-    ticket.stored.wait(STORE_SECONDS)
+    if ticket.is_open:
+        ticket.stored.wait(STORE_SECONDS)
 
 
 def _can_be_cut(state: Sequence[Any]) -> bool:

@@ -72,11 +72,14 @@ def settings(cache: object) -> CacheSettings | None:
     for name in given:
         if name not in known:
             raise ConfigError(f"cache: {name!r:.40} is no setting; there are {', '.join(known)}", "config")
+    disk, warm = _disk(given.get("disk")), _warm(given.get("warm"))
+    if warm == "last" and disk is None:
+        raise ConfigError("cache.warm: the last session is kept on disk, which is off", "config")
     return CacheSettings(
         memory=budget(given.get("memory", MEMORY), "cache.memory"),
-        disk=_disk(given.get("disk")),
+        disk=disk,
         disk_bytes=size(given.get("disk_bytes", DISK_BYTES), "cache.disk_bytes"),
-        warm=_warm(given.get("warm")),
+        warm=warm,
         has_own_memory="memory" in given,
     )
 
@@ -96,7 +99,7 @@ def _disk(value: object) -> Path | None:
             return default_disk()
         except RuntimeError as error:  # a user without a home
             raise ConfigError(f"cache.disk: name a folder, or 'off': {error}", "config") from error
-    if value == "off":
+    if isinstance(value, str) and value == "off":
         return None
     return _path(value, "cache.disk", "a folder or 'off'")
 

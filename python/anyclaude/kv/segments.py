@@ -86,7 +86,7 @@ class Systems:
 
 
 class Renders:
-    """A tokenizer in the hands of the server, which renders the prompt, and after it what comes before the first turn."""
+    """A tokenizer in the hands of the server, which renders the prompt, and then what comes before the first turn."""
 
     def __init__(self, tokenizer: Any, systems: Systems) -> None:
         self._tokenizer = tokenizer
@@ -105,10 +105,10 @@ class Renders:
             # The server looks for the first token that differs.
             end = self._systems.end(self._tokenizer, self.prompt, messages[:-1], _without_flag(named))
             return [*self.prompt[:end], _NO_TOKEN]
-        rendered = self._tokenizer.apply_chat_template(messages, *arguments, **named)
+        rendered: Any = self._tokenizer.apply_chat_template(messages, *arguments, **named)
         if isinstance(rendered, list):
             self.prompt, self.named = cast("list[int]", rendered), _without_flag(named)
-        return rendered
+        return cast(Any, rendered)
 
     def system_end(self, messages: Sequence[Any]) -> int:
         """Where the system prompt of these messages ends in the prompt."""

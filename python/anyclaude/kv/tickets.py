@@ -11,6 +11,8 @@ class Ticket:
     """One request's. The thread that runs the model writes it, the one that answers reads it."""
 
     def __init__(self) -> None:
+        self.is_open = False
+        """Its prompt is known, and its state will be offered to the cache."""
         self.prompt: list[int] = []
         self.reused = 0
         """Tokens of the prompt that were taken from the cache."""
@@ -21,8 +23,12 @@ class Ticket:
 
     @property
     def written(self) -> int:
-        """Tokens of the prompt that were computed and are in the cache now."""
-        return max(0, min(self.held, len(self.prompt)) - self.reused)
+        """Tokens of the prompt that were computed now, and that the same prompt would find in the cache.
+
+        Never its last: that one is computed each time. It also keeps the count of other tokens above 0, without which
+        Claude Code takes the estimate that an answer began with for tokens beside those of the cache.
+        """
+        return max(0, min(self.held, len(self.prompt) - 1) - self.reused)
 
 
 class Tickets:
@@ -37,6 +43,7 @@ class Tickets:
         with self._lock:
             self._open = [other for other in self._open if other() is not None]
             self._open.append(weakref.ref(ticket))
+        ticket.is_open = True
 
     def answered(self, tokens: Sequence[int]) -> Ticket | None:
         """Takes out the ticket of the request whose prompt and answer these tokens are: that with most of them as its

@@ -38,8 +38,8 @@ Prompt = Mapping[str, Any] | str | bytes
 """The body of a request for a message, or the text of a system prompt."""
 
 Ask = Callable[[bytes, Callable[[], None]], None]
-"""Asks the server for one token on a body of the Messages API. It calls what it is given while the prompt is read, which
-raises to make it stop; it raises what goes wrong."""
+"""Asks the server for one token on a body of the Messages API. It calls what it is given while the prompt is read,
+which raises to make it stop; it raises what goes wrong."""
 
 
 class Progress(NamedTuple):

@@ -1,0 +1,252 @@
+"""The prefix cache in mlx-lm's own server: the same tokens, most of each prompt reused, and what is told of it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import random
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+if not importlib.metadata.version("mlx-lm").startswith("0.32."):
+    # The other environment has mlx-lm as vllm-mlx's library; its server is nobody's there.
+    pytest.skip("mlx-lm's server is served in its own version", allow_module_level=True)
+
+from anyclaude.kv import mlx_lm as own
+from anyclaude.kv import options
+from serving import TINY, Answer, Serving, model_folder
+
+KINDS = ["full", "rotating", "hybrid", "together", "chunked"]
+IN_MEMORY: options.Cache = {"disk": "off", "memory": "200MB"}
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def words(seed: int, count: int) -> str:
+    order = random.Random(seed)
+    return " ".join(order.choice(["read", "write", "file", "list", "path"]) + str(order.randrange(99)) for _ in range(count))
+
+
+SYSTEM = {"role": "system", "content": words(1, 120)}
+TOOLS = [{"type": "function", "function": {"name": name, "description": words(2, 20), "parameters": {}}} for name in ("Bash", "Read")]
+
+
+def user(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+CALL = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "id": "1", "function": {"name": "Bash", "arguments": "{}"}}]}
+RESULT = {"role": "tool", "tool_call_id": "1", "content": words(6, 30)}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return model_folder(request.param, tmp_path_factory.mktemp("models") / request.param)
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return model_folder("full", tmp_path_factory.mktemp("models") / "full")
+
+
+def conversation(seed: int) -> list[list[dict[str, Any]]]:
+    """The prompts of a session: turns, a call and its result, another last message, a title in between."""
+    first = [SYSTEM, user(words(seed, 40))]
+    second = [*first, {"role": "assistant", "content": words(seed + 1, 5)}, user(words(seed + 2, 20))]
+    called = [*second, CALL, RESULT]
+    title = [{"role": "system", "content": "Write a title."}, user(words(seed, 10))]
+    return [first, first, second, title, called, [*called, CALL, RESULT], second, [SYSTEM, user(words(seed + 5, 30))]]
+
+
+def test_the_same_tokens(folder: Path) -> None:
+    """A whole session and a second one, with tools, against a server that computes all of each prompt."""
+    prompts = [*conversation(10), *conversation(20)]
+    with Serving(folder, "off", prompt_cache_size=0) as plain:
+        expected = [plain.ask(prompt, TOOLS) for prompt in prompts]
+    assert not any(answer.reused for answer in expected)
+    with Serving(folder, IN_MEMORY) as serving:
+        found = [serving.ask(prompt, TOOLS) for prompt in prompts]
+        assert serving.stats()["failed"] == serving.stats()["mismatched"] == 0
+    assert [answer.prompt for answer in found] == [answer.prompt for answer in expected]
+    assert [answer.tokens for answer in found] == [answer.tokens for answer in expected]
+    told(found)
+    system = found[len(prompts) // 2].reused
+    assert system > 0.6 * len(found[0].prompt), "the second session has the first one's system prompt and tools"
+    for number in (1, 2, 5, 6):
+        assert found[number].reused > 0.75 * len(found[number].prompt), number
+
+
+def told(answers: list[Answer]) -> None:
+    """What is said to be read and written is at most the prompt; nothing is written that was there."""
+    for answer in answers:
+        assert answer.written is not None and 0 <= answer.reused < len(answer.prompt)
+        assert 0 <= answer.written < len(answer.prompt) - answer.reused
+    assert answers[0].reused == 0 and answers[0].written is not None
+    assert answers[0].written >= 0.9 * len(answers[0].prompt)
+
+
+def test_no_less_than_mlx_lms_own(folder: Path) -> None:
+    """Each prompt of a session is reused at least as far as by the server's own cache."""
+    prompts = conversation(10)
+    with Serving(folder, "off") as plain:
+        alone = [plain.ask(prompt, TOOLS).reused for prompt in prompts]
+    with Serving(folder, IN_MEMORY) as serving:
+        ours = [serving.ask(prompt, TOOLS).reused for prompt in prompts]
+    assert all(one >= other for one, other in zip(ours, alone, strict=True)), (ours, alone)
+
+
+def test_side_by_side(folder: Path) -> None:
+    """Batched: sessions that start together get what they get alone, and are told their own numbers."""
+    prompts = [conversation(10 * number)[turn] for turn in (0, 2) for number in range(1, 5)]
+    with Serving(folder, "off", prompt_cache_size=0) as plain:
+        expected = {number: plain.ask(prompt, TOOLS) for number, prompt in enumerate(prompts)}
+    with Serving(folder, IN_MEMORY) as serving:
+        found: dict[int, Answer] = {}
+        for half in (range(4), range(4, 8)):
+            threads = [
+                threading.Thread(target=lambda number=number: found.update({number: serving.ask(prompts[number], TOOLS)}))
+                for number in half
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    assert {number: answer.tokens for number, answer in found.items()} == {
+        number: answer.tokens for number, answer in expected.items()
+    }
+    for number in range(4, 8):
+        assert found[number].reused > 0.6 * len(found[number].prompt)
+        assert found[number].written is not None
+
+
+def test_a_restart(folder: Path, tmp_path: Path) -> None:
+    """System prompt and tools are there for a new session of a new server."""
+    settings: options.Cache = {"disk": str(tmp_path / "kv"), "memory": "200MB"}
+    with Serving(folder, "off", prompt_cache_size=0) as plain:
+        expected = plain.ask([SYSTEM, user("something else")], TOOLS)
+    with Serving(folder, settings) as serving:
+        serving.ask([SYSTEM, user(words(3, 40))], TOOLS)
+    with Serving(folder, settings) as serving:
+        found = serving.ask([SYSTEM, user("something else")], TOOLS)
+        assert serving.stats()["loaded"] == 1
+    assert found.tokens == expected.tokens and found.reused > 0.9 * len(found.prompt)
+    # Another setting of the template or of states is another scope.
+    for flags in ({"chat_template_args": {"x": 1}}, {"kv_bits": 8}):
+        with Serving(folder, settings, **flags) as serving:
+            try:
+                assert serving.ask([SYSTEM, user("something else")], TOOLS).reused == 0
+            except NotImplementedError:  # mlx-lm cannot quantise all kinds
+                assert flags == {"kv_bits": 8}
+
+
+def test_one_at_a_time(full: Path) -> None:
+    """What the server does not batch: seeds, states that are quantised, another model that drafts."""
+    prompts = conversation(10)
+    for flags, seed in (({}, 5), ({"kv_bits": 8}, None), ({"draft_model": str(TINY)}, None)):
+        with Serving(full, "off", prompt_cache_size=0, **flags) as plain:
+            expected = [plain.ask(prompt, TOOLS, seed=seed) for prompt in prompts]
+        with Serving(full, IN_MEMORY, **flags) as serving:
+            found = [serving.ask(prompt, TOOLS, seed=seed) for prompt in prompts]
+            assert serving.stats()["failed"] == 0
+        if "kv_bits" not in flags:  # of a quantised state, its pieces are rounded where they end
+            assert [one.tokens for one in found] == [one.tokens for one in expected], flags
+        told(found) if "draft_model" not in flags else None
+        if "draft_model" not in flags:
+            assert found[1].reused == len(found[1].prompt) - 1 and found[5].reused > 0.75 * len(found[5].prompt)
+
+
+def test_text_completions(full: Path) -> None:
+    with Serving(full, IN_MEMORY) as serving:
+        first, again = serving.ask(words(4, 50)), serving.ask(words(4, 50))
+        assert first.tokens == again.tokens and again.reused == len(again.prompt) - 1
+        assert first.written == len(first.prompt) - 1 and again.written == 0
+
+
+def test_clients_that_leave(full: Path) -> None:
+    """In the middle of a prompt, and in the middle of an answer: what is kept is right, the next one is answered."""
+    long = [SYSTEM, user(words(7, 3000))]
+    with Serving(full, "off", prompt_cache_size=0) as plain:
+        expected = plain.ask(long, TOOLS)
+    with Serving(full, IN_MEMORY) as serving:
+        # Its generator is never begun, as when the client has gone before the first token.
+        context, tokens = serving.begin(long, TOOLS)
+        context.stop()
+        del context, tokens
+        context, tokens = serving.begin(conversation(1)[0], TOOLS, tokens=5000)
+        next(tokens)
+        context.stop()
+        del tokens
+        whole = serving.ask(long, TOOLS)
+        assert whole.tokens == expected.tokens and whole.written == len(whole.prompt) - whole.reused - 1
+        again = serving.ask(long, TOOLS)
+        assert again.tokens == expected.tokens and again.reused == len(again.prompt) - 1
+        assert len(serving.cache.tickets._open) == 0 or all(one() is None for one in serving.cache.tickets._open)
+
+
+def test_sizes_that_the_user_gives(full: Path) -> None:
+    """The server's own flags hold."""
+    prompts = [[{"role": "system", "content": words(seed, 100)}, user("x")] for seed in range(8)]
+    with Serving(full, IN_MEMORY, prompt_cache_size=3) as serving:
+        for prompt in prompts:
+            serving.ask(prompt)
+            assert len(serving.cache) <= 3
+    with Serving(full, IN_MEMORY, prompt_cache_bytes=600_000) as serving:
+        for prompt in prompts:
+            serving.ask(prompt)
+            assert serving.cache.nbytes <= 600_000
+        assert len(serving.cache) > 0
+    with Serving(full, {"disk": "off", "memory": 500_000}) as serving:
+        for prompt in prompts:
+            serving.ask(prompt)
+            assert serving.cache.nbytes <= 500_000
+        assert len(serving.cache) > 0
+
+
+def test_a_template_is_rendered_once(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes before the first turn is rendered for the first prompt of it, not for each."""
+    with Serving(full, IN_MEMORY) as serving:
+        serving.ask([SYSTEM, user("one")], TOOLS)
+        tokenizer = serving.generator.model_provider.tokenizer
+        kind, rendered = type(tokenizer), []
+        plain = kind.apply_chat_template
+
+        def counting(self: Any, messages: Any, *arguments: Any, **named: Any) -> Any:
+            rendered.append(len(messages))
+            return plain(self, messages, *arguments, **named)
+
+        monkeypatch.setattr(kind, "apply_chat_template", counting)
+        for prompt in conversation(3):
+            serving.ask(prompt, TOOLS)
+        titles = 1
+        assert len(rendered) == len(conversation(3)) + titles
+
+
+@pytest.mark.parametrize("method", ["fetch", "store", "held", "checkpoints"])
+def test_a_cache_that_fails_breaks_no_answer(
+    folder: Path, method: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*arguments: Any, **named: Any) -> Any:
+        raise RuntimeError("secret prompt")
+
+    monkeypatch.setattr(own, "_told", set())
+    with Serving(folder, IN_MEMORY) as serving:
+        monkeypatch.setattr(serving.cache._cache, method, fails)
+        with caplog.at_level(logging.WARNING, "anyclaude.kv"):
+            answers = [serving.ask([SYSTEM, user(words(3, 40))], TOOLS) for _ in range(3)]
+        assert answers[0].tokens == answers[1].tokens == answers[2].tokens
+    warnings = [record.getMessage() for record in caplog.records if record.name == "anyclaude.kv"]
+    assert len(warnings) <= 2 and "secret" not in caplog.text
+    assert warnings or method == "checkpoints"
+
+
+def test_the_end_of_a_server(full: Path, tmp_path: Path) -> None:
+    """Nothing goes on after it; another server can follow with the same handle."""
+    serving = Serving(full, {"disk": str(tmp_path), "memory": "50MB"})
+    with serving:
+        serving.ask([SYSTEM, user("x")], TOOLS)
+    assert serving.handle is not None and serving.stats() == {}
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("anyclaude")]
+    assert len(list(tmp_path.glob("*.safetensors"))) == 1, "the end waits for what is being saved"

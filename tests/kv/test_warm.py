@@ -1,0 +1,164 @@
+"""What is computed before anybody asks: reading it, giving way, and the last session."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyclaude.errors import ConfigError
+from anyclaude.kv import options, warm
+from anyclaude.kv.handle import PrefixCacheHandle
+
+TOOLS = [{"name": "Bash", "description": "runs " * 2000, "input_schema": {"type": "object"}}]
+
+
+def handle(folder: Path, **more: Any) -> PrefixCacheHandle:
+    settings = options.settings({"disk": str(folder), "memory": "10MB", **more})
+    assert settings is not None
+    return PrefixCacheHandle(settings)
+
+
+class Server:
+    """What a handle asks: says what it was asked, and takes as long as it is told."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.begun, self.go_on = threading.Semaphore(0), threading.Event()
+        self.go_on.set()
+
+    def ask(self, body: bytes, check: Callable[[], None]) -> None:
+        self.asked.append(json.loads(body))
+        self.begun.release()
+        while not self.go_on.wait(0.01):
+            check()
+        if "fails" in str(self.asked[-1].get("system")):
+            raise RuntimeError("no")
+
+
+def test_bodies() -> None:
+    found = [json.loads(body) for body in warm.bodies([
+        "You are a clerk.", {"system": "s", "tools": TOOLS, "max_tokens": 500, "stream": True, "tool_choice": {"type": "any"}},
+        '{"messages": [{"role": "user", "content": "x"}], "model": "m"}', b'{"tools": [1]}',
+    ])]  # fmt: skip
+    assert all(body["max_tokens"] == 1 and body["stream"] is False and "tool_choice" not in body for body in found)
+    assert [body.get("system") for body in found] == ["You are a clerk.", "s", None, None]
+    assert [body["model"] for body in found] == ["claude", "claude", "m", "claude"]
+    assert found[2]["messages"] == [{"role": "user", "content": "x"}] and len(found[1]["messages"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ("one", "warm: expected a list of prompts"),
+        ([5], r"warm: prompts\[0\]: expected a request body or a text, not int"),
+        (["x", "{"], r"warm: prompts\[1\]: not JSON \(line 1\)"),
+        ([b"\xff"], r"warm: prompts\[0\]: not UTF-8"),
+        ([{"system": ""}], r"warm: prompts\[0\]: has neither system, tools nor messages"),
+        ([{"system": {1, 2}}], r"warm: prompts\[0\]: not JSON \(TypeError\)"),
+        (["x"] * 101, "warm: more than 100 prompts"),
+    ],
+)
+def test_what_is_no_prompt(prompts: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        warm.bodies(prompts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"system": "a"}\n{"system": "b"}\n', '[{"system": "a"}, "b"]', '\ufeff"a"\n\n"b"', '{"system": "a"}\n"b"'],
+)
+def test_files(tmp_path: Path, text: str) -> None:
+    (tmp_path / "prompts").write_text(text)
+    assert [json.loads(body)["system"] for body in warm.read(tmp_path / "prompts", None)] == ["a", "b"]
+    (tmp_path / "one").write_text('{"system": "a",\n "tools": []}')
+    assert len(warm.read(tmp_path / "one", None)) == 1
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The server runs without, and says why."""
+    (tmp_path / "broken").write_text('{"system": "secret"}\n{"system": "sec')
+    (tmp_path / "binary").write_bytes(b"\xff\x00")
+    for name, why in (("broken", "line 2"), ("binary", "not UTF-8"), ("gone", "No such file")):
+        assert warm.read(tmp_path / name, None) == []
+        assert why in caplog.text
+    assert "sec" not in caplog.text
+
+
+def test_one_after_the_other(tmp_path: Path) -> None:
+    server, seen, kv = Server(), [], handle(tmp_path)
+    warming = kv.warm(["a", "fails", "b"], seen.append)
+    assert not warming.wait(0.05) and server.asked == [], "there is no server yet"
+    kv.serves(server.ask)
+    assert warming.wait(10) and [body["system"] for body in server.asked] == ["a", "fails", "b"]
+    assert [(one.done, one.total, one.failed) for one in seen] == [(1, 3, 0), (2, 3, 1), (3, 3, 1)]
+    assert warming.progress == seen[-1]
+    assert kv.warm(["c"]).wait(10) and server.asked[-1]["system"] == "c"
+
+
+def test_it_gives_way_to_requests(tmp_path: Path) -> None:
+    """It does not begin while one is answered, and leaves what it is at when one comes; then it begins again."""
+    server, kv = Server(), handle(tmp_path)
+    kv.serves(server.ask)
+    with kv.request():
+        warming = kv.warm(["a"])
+        assert not warming.wait(0.3) and server.asked == []
+    assert server.begun.acquire(timeout=10)
+    assert warming.wait(10)
+    server.go_on.clear()
+    warming = kv.warm(["b"])
+    assert server.begun.acquire(timeout=10)
+    with kv.request():
+        assert not server.begun.acquire(timeout=0.3), "it goes on beside a request"
+    assert server.begun.acquire(timeout=10)
+    server.go_on.set()
+    assert warming.wait(10) and [body["system"] for body in server.asked] == ["a", "b", "b"]
+
+
+def test_the_end_of_the_server_ends_it(tmp_path: Path) -> None:
+    server, kv = Server(), handle(tmp_path)
+    server.go_on.clear()
+    kv.serves(server.ask)
+    warming = kv.warm(["a", "b"])
+    assert server.begun.acquire(timeout=10)
+    kv.close()
+    assert warming.wait(10) and len(server.asked) == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "anyclaude-kv-warm"]
+
+
+def body(system: str, **more: Any) -> bytes:
+    request = {"model": "m", "system": system, "tools": TOOLS, "messages": [{"role": "user", "content": "hi"}], **more}
+    return json.dumps(request).encode()
+
+
+def test_the_last_session(tmp_path: Path) -> None:
+    """Its system prompts and tools, the newest first, and nothing of what was said. Short ones do not count."""
+    kv = handle(tmp_path, warm="last")
+    kv.serves(Server().ask)  # there was none before: nothing to do
+    for system in ("one", "two", "one", "three", "four", "five"):
+        kv.note(body(system))
+    kv.note(json.dumps({"system": "short", "messages": [{"role": "user", "content": "long" * 9999}]}).encode())
+    for nonsense in (b"", b"[]", b"{", b"\xff", b'{"system": 5}', b"null"):
+        kv.note(nonsense)
+    [path] = tmp_path.glob("last.json")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and b"hi" not in path.read_bytes()
+    server, kv = Server(), handle(tmp_path, warm="last")
+    kv.serves(server.ask)
+    for _ in range(4):
+        assert server.begun.acquire(timeout=10)
+    assert [asked["system"] for asked in server.asked] == ["five", "four", "three", "one"]
+    assert server.asked[0]["tools"] == TOOLS
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"{}", b"[5]", b"\xff", b"[[]]"])
+def test_a_damaged_last_session(tmp_path: Path, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "last.json").write_bytes(data)
+    server, kv = Server(), handle(tmp_path, warm="last")
+    kv.serves(server.ask)
+    assert "nothing is warmed up" in caplog.text and server.asked == []
+    kv.note(body("new"))
+    assert [json.loads(one)["system"] for one in warm.read("last", warm.LastPrompts(tmp_path))] == ["new"]
