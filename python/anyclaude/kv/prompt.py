@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 from . import states
 from .cache import PrefixCache, Reused
@@ -18,6 +19,9 @@ MIN_PIN = 64
 
 # The classes that can be cut at any length. Sliding windows can only as long as nothing has slid out of them.
 _CUTTABLE = frozenset({"KVCache", "ConcatenateKVCache", "QuantizedKVCache"})
+
+# Those of some sessions and their subagents, with their tokens a megabyte each.
+_TEXTS = 16
 
 
 class Prompt:
@@ -60,7 +64,7 @@ class Prompt:
 
         States that can be cut need none but the whole.
         """
-        if {type(layer).__name__ for layer in empty} <= _CUTTABLE:
+        if can_be_cut(empty):
             return []
         places = {self._pin, *self._breakpoints, len(self.tokens) - 1} - {0}
         with never_breaking("look where to halt"):
@@ -95,6 +99,16 @@ class Prompt:
                 # The last token is computed for every prompt anew, it is never taken from here.
                 held = self._cache.held(self._scope, self.tokens[:-1])
                 self._note.written = max(0, held - self.reused)
+
+
+def can_be_cut(empty: State) -> bool:
+    """Whether all states of a model can be cut at any length, of which ``empty`` is a new one."""
+    return {type(layer).__name__ for layer in empty} <= _CUTTABLE
+
+
+def remembering(tokenize: Callable[[str], Sequence[int]]) -> Callable[[str], Sequence[int]]:
+    """The same for texts that come with each request of a session: system prompts and tools."""
+    return lru_cache(_TEXTS)(tokenize)
 
 
 def prefix_length(tokenize: Callable[[str], Sequence[int]], note: Note | None, tokens: Sequence[int]) -> int:

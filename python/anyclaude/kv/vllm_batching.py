@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .note import NOTE, Note
-from .prompt import Prompt, never_breaking, prefix_length
+from .prompt import Prompt, can_be_cut, never_breaking, prefix_length, remembering
 
 if TYPE_CHECKING:
     from .vllm_mlx import Host
@@ -112,7 +112,7 @@ class CachedBatchedEngine:
     def _compute_prefix_boundary(
         self, messages: Any, tools: Any = None, chat_template_kwargs: dict[str, Any] | None = None
     ) -> int:
-        """Where the last message begins; on the way, what the text of system prompt and tools is."""
+        """Where the last message begins, if that is of use; on the way, the text of system prompt and tools."""
         engine: Any = self
         note = NOTE.get()
         if note is not None and not engine._is_mllm:
@@ -121,6 +121,9 @@ class CachedBatchedEngine:
                 kwargs["tools"] = self.tools_for_template(tools)
             with never_breaking("find the system prompt"):
                 note.prefix = self.prefix(engine.tokenizer, messages, template_kwargs=kwargs)
+        core = getattr(engine._engine, "engine", None)
+        if not getattr(getattr(core, "scheduler", None), "needs_breakpoints", True):
+            return 0  # spares two more renderings, and reading them
         boundary: int = self.plain._compute_prefix_boundary(self, messages, tools, chat_template_kwargs)
         return boundary
 
@@ -139,6 +142,8 @@ class CachedScheduler:
     waiting: Any
     running: dict[str, Any]
     memory_aware_cache: Any
+    needs_breakpoints = True
+    """The states of the model cannot be cut anywhere."""
 
     def __init__(self, model: Any, tokenizer: Any, config: Any = None) -> None:
         from .vllm_mlx import refused
@@ -157,6 +162,8 @@ class CachedScheduler:
         scheduler: Any = self
         self._empty: list[Any] = self._new_state()
         self._scope = self.host.scope(path, scheduler._actual_tokenizer, self._empty)
+        self._tokenize = remembering(scheduler._actual_tokenizer.encode)
+        self.needs_breakpoints = not can_be_cut(self._empty)
         self.memory_aware_cache = InPlace(self.host)
 
     def _new_state(self) -> list[Any]:
@@ -189,9 +196,8 @@ class CachedScheduler:
     def _look_up(self, request: Any, scope: str) -> None:
         """Takes what there is of a prompt's state, as the scheduler's own cache would have done on its arrival."""
         tokens = list(request.prompt_token_ids)
-        scheduler: Any = self
         note: Note | None = getattr(request, "note", None)
-        pin = prefix_length(scheduler._actual_tokenizer.encode, note, tokens)
+        pin = prefix_length(self._tokenize, note, tokens)
         breakpoints = [request.prefix_boundary] if request.prefix_boundary else []
         prompt = Prompt(self.host.cache, scope, tokens, pin=pin, breakpoints=breakpoints, note=note)
         request.prompt_run = prompt

@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextvars
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .note import NOTE, Note
-from .prompt import Prompt, never_breaking, prefix_length
+from .prompt import Prompt, never_breaking, prefix_length, remembering
 
 if TYPE_CHECKING:
     from .vllm_mlx import Host
@@ -40,6 +40,8 @@ class _Model(NamedTuple):
 
     scope: str
     tokenizer: Any
+    tokenize: Callable[[str], Sequence[int]]
+    """Of system prompts."""
     step: int
     """The most tokens that are read at once."""
 
@@ -88,7 +90,8 @@ class Simple:
         model, tokenizer = wrapper.model, wrapper.tokenizer
         self.host.open()
         name = self.host.scope(engine._model_path, tokenizer, self._make(model))
-        self._models[id(model)] = _Model(name, tokenizer, engine._prefill_step_size)
+        tokenize = remembering(functools.partial(_tokens, tokenizer))
+        self._models[id(model)] = _Model(name, tokenizer, tokenize, engine._prefill_step_size)
 
     def remove(self, engine: Any) -> None:
         """An engine lets go of its model."""
@@ -133,7 +136,7 @@ class Simple:
         self, plain: Any, known: _Model, model: Any, tokenizer: Any, given: Any, max_tokens: int, kwargs: dict[str, Any]
     ) -> Iterator[Any]:
         tokens = _tokens(tokenizer, given)
-        prompt = self._prompt(known, tokenizer, tokens)
+        prompt = self._prompt(known, tokens)
         if prompt is None:
             yield from plain(model, tokenizer, self._array(tokens), max_tokens, **kwargs)
             return
@@ -144,10 +147,10 @@ class Simple:
             prompt.took(0)
             yield from plain(model, tokenizer, self._array(tokens), max_tokens, **kwargs)
 
-    def _prompt(self, known: _Model, tokenizer: Any, tokens: list[int]) -> Prompt | None:
+    def _prompt(self, known: _Model, tokens: list[int]) -> Prompt | None:
         with never_breaking("look a prompt up"):
             note = NOTE.get()
-            pin = prefix_length(functools.partial(_tokens, tokenizer), note, tokens)
+            pin = prefix_length(known.tokenize, note, tokens)
             return Prompt(self.host.cache, known.scope, tokens, pin=pin, note=note)
         return None
 
