@@ -51,6 +51,9 @@ ANSWER_SECONDS = 1800
 SAVE_SECONDS = 60
 """How long a state may take to be saved."""
 
+LEAST_TOKENS = 2000
+"""Tools with fewer are none of Claude Code's."""
+
 RESTART = "new session after a restart"
 AS_THE_NEXT_TURN = ("new session", "second subagent of a kind", "tools in another order")
 GOAL_SHARE = 0.8
@@ -98,6 +101,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--flags", default="", help="more flags of the server, as one text")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     options = parser.parse_args()
+    if options.tokens < LEAST_TOKENS or options.rounds < 1:
+        parser.error(f"--tokens begins at {LEAST_TOKENS}, --rounds at 1")
     options.python = options.python or str(OWN_CACHE / "venv" / SERVERS[options.server][0] / "bin" / "python")
     options.anyclaude = options.anyclaude or str(ROOT / "target" / "release" / "anyclaude")
     for name in ("python", "anyclaude"):

@@ -69,7 +69,7 @@ def test_the_cache_inside_of_a_server_beside_the_servers_own(tmp_path):
     """`make bench-kv`, on few tokens: every row of both is there, and what is reused is what must be."""
     python = CACHE / "venv/vllm-mlx/bin/python"
     command = [
-        sys.executable, str(ROOT / "tests/bench/kv.py"), "--server", "vllm-mlx-batching", "--tokens", "1200",
+        sys.executable, str(ROOT / "tests/bench/kv.py"), "--server", "vllm-mlx-batching", "--tokens", "2000",
         "--model", str(CACHE / "model" / "tiny"), "--python", str(python), "--anyclaude", str(binary()),
         "--flags", "--offline --prefill-step-size 512", "--json", str(tmp_path / "figures.json"),
     ]

@@ -129,7 +129,13 @@ def test_batching_an_exact_repeat_computes_one_token(model: Model, tokenizer: An
     first, second = Note(), Note()
     assert cached.answer([(prompt, first)]) == cached.answer([(prompt, second)])
     assert (first.cached, second.cached) == (0, len(prompt) - 1)
-    assert first.written >= len(prompt) - 1 and second.written <= 1
+    assert (first.written, second.written) == (len(prompt) - 1, 0)
+    # The same behind a prompt of which a part was reused.
+    longer = [*prompt, *range(40)]
+    cached.answer([(longer, third := Note())])
+    assert third.cached is not None and third.cached >= len(prompt) - 1
+    cached.answer([(longer, fourth := Note())])
+    assert (fourth.cached, fourth.written) == (len(longer) - 1, 0)
 
 
 def test_batching_keeps_what_an_abandoned_request_has_computed(model: Model, tokenizer: Any) -> None:
@@ -190,6 +196,21 @@ def test_simple_says_the_same(model: Model, simple: Simple, params: dict[str, An
         assert told.cached is not None
         read, reused = read + len(prompt), reused + told.cached
     assert reused > 0.4 * read, (model.kind, reused, read)
+
+
+def test_simple_an_exact_repeat_computes_one_token(simple: Simple) -> None:
+    prompt = next(conversation(5, 1))
+    for asked in (prompt, [*prompt, *range(40)]):
+        simple.answer(asked, Note())
+        simple.answer(asked, told := Note())
+        assert (told.cached, told.written) == (len(asked) - 1, 0)
+
+
+def test_simple_says_what_was_kept_before_its_answer_ends(simple: Simple) -> None:
+    prompt = next(conversation(6, 1))
+    told = Note()
+    ends = [told.written for _ in simple.pieces(prompt, told)]
+    assert len(ends) > 1 and ends[-1] == len(prompt) - 1, ends
 
 
 def test_simple_keeps_what_an_abandoned_answer_has_computed(simple: Simple) -> None:
