@@ -295,6 +295,22 @@ def test_refused_settings(flag: str, settings: dict[str, Any]) -> None:
         vllm_mlx.server.load_model_registry({}, defaults=defaults, memory_budget_gb=1)
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        (vllm_mlx.engine.simple, "build_system_prompt_cache_prefix"),
+        (vllm_mlx.scheduler, "BatchGenerator"),
+        (vllm_mlx.server, "load_model_registry"),
+    ],
+)
+def test_another_shape_of_the_server_is_a_clear_error(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = vllm_mlx.scheduler.Scheduler, vllm_mlx.engine.simple.SimpleEngine
+    monkeypatch.delattr(module, name)
+    with pytest.raises(ConfigError, match=f"has no {name} in {module.__name__}; .*tried with vllm-mlx 0.6.0"):
+        inside.prepare(vllm_mlx.server, HANDLE, "0.6.0")
+    assert classes == (vllm_mlx.scheduler.Scheduler, vllm_mlx.engine.simple.SimpleEngine)
+
+
 def test_the_tries_flag_is_refused_where_it_has_a_meaning() -> None:
     with pytest.raises(ConfigError, match="--prefix-trie-cache"):
         vllm_mlx.server.load_model("a model", prefix_trie_cache=True)
