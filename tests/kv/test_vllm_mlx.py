@@ -297,11 +297,7 @@ def test_refused_settings(flag: str, settings: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [
-        (vllm_mlx.engine.simple, "build_system_prompt_cache_prefix"),
-        (vllm_mlx.scheduler, "BatchGenerator"),
-        (vllm_mlx.server, "load_model_registry"),
-    ],
+    [(vllm_mlx.engine.simple, "build_system_prompt_cache_prefix"), (vllm_mlx.server, "load_model_registry")],
 )
 def test_another_shape_of_the_server_is_a_clear_error(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     classes = vllm_mlx.scheduler.Scheduler, vllm_mlx.engine.simple.SimpleEngine
