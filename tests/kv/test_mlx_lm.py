@@ -15,8 +15,7 @@ if not importlib.metadata.version("mlx-lm").startswith("0.32."):
     # The other environment has mlx-lm as vllm-mlx's library; its server is nobody's there.
     pytest.skip("mlx-lm's server is served in its own version", allow_module_level=True)
 
-from anyclaude.kv import mlx_lm as own
-from anyclaude.kv import options
+from anyclaude.kv import options, server_cache
 from serving import TINY, Answer, Serving, model_folder
 
 KINDS = ["full", "rotating", "hybrid", "together", "chunked"]
@@ -231,7 +230,7 @@ def test_a_cache_that_fails_breaks_no_answer(
     def fails(*arguments: Any, **named: Any) -> Any:
         raise RuntimeError("secret prompt")
 
-    monkeypatch.setattr(own, "_told", set())
+    monkeypatch.setattr(server_cache, "_told", set())
     with Serving(folder, IN_MEMORY) as serving:
         monkeypatch.setattr(serving.cache._cache, method, fails)
         with caplog.at_level(logging.WARNING, "anyclaude.kv"):
