@@ -15,7 +15,7 @@ VENV := .cache/venv
 RELEASE := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/release
 PYTEST = $(VENV)/tests/bin/python -m pytest
 
-.PHONY: help test $(STAGES) system setup-tests ffi install uninstall prefix bench-ffi wheel wheel-installed soak bench bench-python embedded bench-embedded clean
+.PHONY: help test $(STAGES) system setup-tests ffi install uninstall prefix bench-ffi wheel wheel-installed soak bench bench-python embedded bench-embedded bench-kv clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -142,6 +142,10 @@ bench-ffi: prefix ## calls a second across the C border, and the sizes of the li
 
 bench-embedded: wheel-installed ## what the Messages API costs inside a server, and as a proxy before it
 	$(VENV)/wheel/bin/python tests/bench/embedded.py
+
+# For a model of your own: ARGS="--server vllm-mlx-batching --model PATH --tokens 8000", see tests/bench/kv.py.
+bench-kv: cli embedded ## what the prefix cache does inside a server, beside the server's own (ARGS)
+	tests/bench/kv.py $(ARGS)
 
 clean: ## remove what was built and installed
 	rm -rf .cache target core/fuzz/target

@@ -9,32 +9,45 @@ Or by two lines in a script of your own, before the model is loaded::
     import vllm_mlx.server as server
     anyclaude.vllm_mlx.install(server)
 
-Requests go through the server's ``/v1/chat/completions`` with everything that it does: batching, its caches, its
-limits, its keys. Tool results reach the model's template as such, and where no tool parser was named, calls are read
+Requests go through the server's ``/v1/chat/completions`` with everything that it does: batching, its limits, its
+keys. Its prompt caches make room for anyclaude's prefix cache, unless ``cache="off"`` or ``--anyclaude-cache off`` says
+otherwise. Tool results reach the model's template as such, and where no tool parser was named, calls are read
 by anyclaude's, under the name ``anyclaude``, for clients of chat completions too.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._host import chat_template, check_shape, load, model_config
 from ._native import ToolParser, parse_tools
-from .asgi import COUNT_TOKENS, AnthropicMiddleware, Refusal, Scope
+from .asgi import COUNT_TOKENS, MESSAGES, AnthropicMiddleware, Message, Receive, Refusal, Scope, Send
 from .errors import ConfigError
+from .kv import vllm_mlx as vllm_mlx_cache
+from .kv.handle import PrefixCacheHandle
+from .kv.note import CountedUsage
+from .kv.options import flags, take_flags
+from .kv.options import settings as cache_settings
+from .kv.vllm_warm import WARM_UP, asking
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._options import Options
+    from .kv.options import Cache
     from .toolcall import ToolEvent
 
 __all__ = ["PARSER", "TESTED", "install", "main"]
+
+logger = logging.getLogger("anyclaude.kv")
 
 TESTED = "0.6.0"
 """The version of vllm-mlx that this was tried with."""
@@ -43,17 +56,25 @@ PARSER = "anyclaude"
 """The name of the tool parser, for ``--tool-call-parser``."""
 
 _USED = ("app", "load_model", "_engine", "_model_name", "_model_path", "_enable_auto_tool_choice", "_tool_call_parser")
-_USED_FOR_KEYS = ("Request", "HTTPException", "security", "verify_api_key", "check_rate_limit")
+_USED_FOR_KEYS = ("_api_key", "Request", "HTTPException", "security", "verify_api_key", "check_rate_limit")
 
 
-def install(server: ModuleType | Any | None = None, **options: Unpack[Options]) -> None:
-    """Puts the Messages API into ``vllm_mlx.server``, given as that module or as its ``app``.
+def install(
+    server: ModuleType | Any | None = None, *, cache: Cache = None, **options: Unpack[Options]
+) -> PrefixCacheHandle | None:
+    """Puts the Messages API and the prefix cache into ``vllm_mlx.server``, given as that module or as its ``app``.
 
-    Call it before the server starts. A second call does nothing. The server's key is asked for and its rate limit holds
-    as on its own routes.
+    Call it before the server's model is loaded; later the Messages API can still be had, the cache cannot. A second
+    call does nothing, and gives what the first one gave. The server's key is asked for and its rate limit holds as on
+    its own routes.
 
-    Raises ``ConfigError`` if vllm-mlx is not there, is of another shape than the tested version, or has started, and for
-    an option that is unknown or makes no sense. The server is then as it was.
+    ``cache`` is a dict of ``anyclaude.kv.options.CacheOptions``, or ``off`` for the server's own. The other settings
+    are those of ``anyclaude.asgi.AnthropicMiddleware``. Gives the prefix cache, by which prompts are warmed up and numbers
+    are had, or ``None`` if it is off.
+
+    Raises ``ConfigError`` if vllm-mlx is not there, is of another shape than the tested version, or has started, and
+    for an option that is unknown or makes no sense. The server is then as it was. Settings of the server that do not go
+    together with the cache are refused when its model is loaded.
     """
     module: Any = load("vllm_mlx.server", "vllm-mlx", TESTED)
     check_shape(module, "vllm-mlx", TESTED, (*_USED, *_USED_FOR_KEYS))
@@ -61,31 +82,82 @@ def install(server: ModuleType | Any | None = None, **options: Unpack[Options]) 
         raise ConfigError(f"expected vllm_mlx.server or its app, not {server!r:.100}", "config")
     # The app makes its middlewares when it starts, which is late for telling of a wrong option.
     VllmMiddleware(module.app, module, **options)
-    if any(entry.cls is VllmMiddleware for entry in module.app.user_middleware):
-        return
+    settings = cache_settings(cache)
+    for entry in module.app.user_middleware:
+        if entry.cls is VllmMiddleware:
+            there: PrefixCacheHandle | None = entry.kwargs.get("cache")
+            return there
+    if settings is not None and module._engine is not None:
+        why = "the model has been loaded: install() comes before that"
+        if cache is not None:
+            raise ConfigError(f"cache: {why}", "config")
+        logger.warning("there is no prefix cache: %s", why)
+        settings = None
     register_parser = tool_parser(module)
+    handle, put_cache = None, None
+    if settings is not None:
+        handle = PrefixCacheHandle(settings)
+        put_cache = vllm_mlx_cache.prepare(module, handle, TESTED)
     try:
-        module.app.add_middleware(VllmMiddleware, server=module, **options)
+        module.app.add_middleware(VllmMiddleware, server=module, cache=handle, **options)
     except RuntimeError as error:
         raise ConfigError(f"the server has started already: install() comes before that ({error})", "config") from error
     # Claude Code asks for titles and sends subagents while it waits for an answer: these queue, they do not fail.
     os.environ.setdefault("VLLM_MLX_SIMPLE_ENGINE_LOCK_ADMISSION", "wait")
     register_parser()
+    if put_cache is not None:
+        put_cache()
     if not (module._enable_auto_tool_choice and module._tool_call_parser):
         module._enable_auto_tool_choice, module._tool_call_parser = True, PARSER
         if module._engine is not None:  # the model is there already: as load_model() does it
             module._engine.preserve_native_tool_format = module._detect_native_tool_support()
+    return handle
 
 
 class VllmMiddleware(AnthropicMiddleware):
     """The middleware, with what the server's process knows of its model."""
 
-    # A prefix cache of anyclaude's own would take its place here: around `server._engine`, which both modes of the
-    # server call with the messages that this middleware has translated.
-
-    def __init__(self, app: Any, server: Any, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, app: Any, server: Any, cache: PrefixCacheHandle | None = None, **options: Unpack[Options]
+    ) -> None:
         super().__init__(app, "vllm-mlx", authorize=self._ask_server, **options)
         self._server = server
+        self._cache = cache
+        if cache is not None:
+            self.app = CountedUsage(app, self.chat_path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cache = self._cache
+        if cache is None:
+            await super().__call__(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(cache, scope, receive, send)
+        else:
+            # Prompts that are warmed up give way to what has one of its own.
+            is_prompt = scope["type"] == "http" and scope["method"] == "POST" and WARM_UP not in scope
+            with cache.request() if is_prompt else nullcontext():
+                await super().__call__(scope, receive, send)
+
+    async def _live(self, cache: PrefixCacheHandle, scope: Scope, receive: Receive, send: Send) -> None:
+        """From the start of the server to its end."""
+
+        async def started(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                server = self._server
+                loop = asyncio.get_running_loop()
+                cache.serves(asking(server.app, MESSAGES, lambda: server._api_key, loop))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, started)
+        finally:
+            # By now the engine has ended, and nobody touches a state any more.
+            cache.close()
+
+    def answered(self, scope: Scope, body: Any) -> None:
+        """What came last is what is warmed up in the next session."""
+        if self._cache is not None and WARM_UP not in scope and isinstance(body, bytes):
+            self._cache.note(body)
 
     async def _ask_server(self, scope: Scope) -> Refusal | None:
         """What the server's own routes depend on."""
@@ -219,10 +291,14 @@ def _tools(request: dict[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs ``vllm-mlx`` with the Messages API in it; the arguments are vllm-mlx's own."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Runs ``vllm-mlx`` with the Messages API and the prefix cache in it; the other arguments are vllm-mlx's own."""
+    asked = sys.argv[1:] if arguments is None else arguments
+    if "--help" in asked or "-h" in asked:
+        print(flags().format_help())
     try:
-        install()
+        cache, given = take_flags(asked)
+        # Other commands than this one run no server.
+        install(cache=cache if given[:1] == ["serve"] else "off")
         # Imported now: the parsers that its flag takes are those which are registered by then.
         cli: Any = load("vllm_mlx.cli", "vllm-mlx", TESTED)
         check_shape(cli, "vllm-mlx", TESTED, ("main",))
@@ -233,7 +309,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What the user says comes later, and wins.
         given[1:1] = ["--enable-auto-tool-choice", "--tool-call-parser", PARSER]
     sys.argv = ["vllm-mlx", *given]
-    cli.main()
+    try:
+        cli.main()
+    except ConfigError as error:  # flags that do not go together with the cache
+        print(f"anyclaude: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

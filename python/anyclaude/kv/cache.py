@@ -209,9 +209,9 @@ class PrefixCache:
             self._disk.close()
 
     def _failed(self, what: str, error: Exception) -> None:
-        """Counts what went wrong, and says so once for each kind."""
+        """Counts what went wrong, and says so once for each kind. The message of an error may hold a prompt."""
         self._counts["failed"] += 1
-        kind = f"{what}: {type(error).__name__}"
+        kind = f"{what} ({type(error).__name__})"
         if kind not in self._warned:
             self._warned.add(kind)
-            log.warning("the prefix cache could not %s: %s (told once; the prompt is read anew)", what, error)
+            log.warning("the prefix cache failed to %s: told once; prompts are read anew", kind)

@@ -12,13 +12,27 @@ use crate::failure::Failure;
 use crate::output::Busy;
 
 /// What is measured, in the order it is sent and shown in.
-pub(super) const CASES: [&str; 10] =
-    [COLD, SAME, NEXT_TURN, FIRST_SUBAGENT, MAIN_AGAIN, SECOND_SUBAGENT, NEW_SESSION, TURNED_TOOLS, FORMS, ADDED_TOOL];
+pub(super) const CASES: [&str; 12] = [
+    COLD,
+    SAME,
+    OTHER_WORDS,
+    NEXT_TURN,
+    FIRST_SUBAGENT,
+    MAIN_AGAIN,
+    SECOND_SUBAGENT,
+    IN_TURNS,
+    NEW_SESSION,
+    TURNED_TOOLS,
+    FORMS,
+    ADDED_TOOL,
+];
 
 /// The first request of a session.
 pub(super) const COLD: &str = "cold";
 /// The first request again.
 const SAME: &str = "same request";
+/// The turn is taken back, and other words are said in its place.
+const OTHER_WORDS: &str = "other last message";
 /// The session goes on.
 pub(super) const NEXT_TURN: &str = "next turn";
 /// Another prompt and other tools, for the first time.
@@ -27,6 +41,8 @@ const FIRST_SUBAGENT: &str = "first subagent";
 pub(super) const MAIN_AGAIN: &str = "main again after a subagent";
 /// The subagent's prompt and tools with another task.
 pub(super) const SECOND_SUBAGENT: &str = "second subagent of a kind";
+/// The session goes on while a subagent does, and titles are asked for.
+pub(super) const IN_TURNS: &str = "main, subagent and titles in turns";
 /// Same prompt and tools, other first words.
 pub(super) const NEW_SESSION: &str = "new session";
 /// The session goes on, with its tools in another order.
@@ -57,12 +73,28 @@ impl<'c> Round<'c> {
         let mut main = Session::new(&world, prose);
         self.measure(COLD, &mut main, |_| {})?;
         self.measure(SAME, &mut main, |_| {})?;
+        let mut taken_back = main.clone();
+        taken_back.go_on(prose);
+        self.send(OTHER_WORDS, &mut taken_back.clone(), |_| {})?;
+        taken_back.reword(prose);
+        self.measure(OTHER_WORDS, &mut taken_back, |_| {})?;
         main.go_on(prose);
         self.measure(NEXT_TURN, &mut main, |_| {})?;
         self.measure(FIRST_SUBAGENT, &mut main.subagent(&world, prose), |_| {})?;
         main.go_on(prose);
         self.measure(MAIN_AGAIN, &mut main, |_| {})?;
-        self.measure(SECOND_SUBAGENT, &mut main.subagent(&world, prose), |_| {})?;
+        let mut subagent = main.subagent(&world, prose);
+        self.measure(SECOND_SUBAGENT, &mut subagent, |_| {})?;
+        for is_last in [false, true] {
+            self.send(IN_TURNS, &mut main.title(&world, prose), |_| {})?;
+            subagent.go_on(prose);
+            self.send(IN_TURNS, &mut subagent, |_| {})?;
+            main.go_on(prose);
+            let figures = self.send(IN_TURNS, &mut main, |_| {})?;
+            if is_last {
+                self.measured.push((IN_TURNS, figures));
+            }
+        }
         self.measure(NEW_SESSION, &mut Session::new(&world, prose), |_| {})?;
         self.turn(TURNED_TOOLS, &mut main, prose, changes::turn_tools)?;
         self.turn(FORMS, &mut main, prose, changes::reform)?;

@@ -9,7 +9,7 @@ use super::world::{Persona, World};
 const MAX_TOKENS: u64 = 16;
 
 /// A conversation, of the main agent or of a subagent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Session<'w> {
     persona: &'w Persona,
     id: String,
@@ -32,6 +32,11 @@ impl<'w> Session<'w> {
         Self::begin(world, &world.subagent, self.id.clone(), Some(agent), prose)
     }
 
+    /// The request for a title of the session.
+    pub(super) fn title(&self, world: &'w World, prose: &mut Prose) -> Self {
+        Self::begin(world, &world.title, self.id.clone(), None, prose)
+    }
+
     fn begin(world: &World, persona: &'w Persona, id: String, agent: Option<String>, prose: &mut Prose) -> Self {
         let words = prose.text(60);
         // Three digits that depend on the first words, as the client's do.
@@ -39,10 +44,14 @@ impl<'w> Session<'w> {
         let mark = if agent.is_some() { " cc_is_subagent=true;" } else { "" };
         let attribution =
             format!("x-anthropic-billing-header: cc_version=2.1.330.{digits:03x}; cc_entrypoint=cli;{mark}");
-        let messages = vec![
-            json!({"role": "user", "content": [text(&world.reminder), text(&words)]}),
-            json!({"role": "system", "content": persona.environment, "output_config": {"effort": "medium"}}),
-        ];
+        let messages = if persona.environment.is_empty() {
+            vec![json!({"role": "user", "content": [text(&words)]})]
+        } else {
+            vec![
+                json!({"role": "user", "content": [text(&world.reminder), text(&words)]}),
+                json!({"role": "system", "content": persona.environment, "output_config": {"effort": "medium"}}),
+            ]
+        };
         Session { persona, id, agent, attribution, messages, answer: Vec::new() }
     }
 
@@ -62,6 +71,14 @@ impl<'w> Session<'w> {
         let echo = if echo.is_empty() { vec![text("(no content)")] } else { echo };
         self.messages.push(json!({"role": "assistant", "content": echo}));
         self.messages.push(json!({"role": "user", "content": content}));
+    }
+
+    /// Other words in the place of the last ones.
+    pub(super) fn reword(&mut self, prose: &mut Prose) {
+        let content = self.messages.last_mut().and_then(|message| message.get_mut("content"));
+        if let Some(words) = content.and_then(Value::as_array_mut).and_then(|blocks| blocks.last_mut()) {
+            *words = text(&prose.text(60));
+        }
     }
 
     /// The headers that tell sessions and agents apart.

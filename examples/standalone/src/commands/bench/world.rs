@@ -22,6 +22,8 @@ const SUBAGENT_ENVIRONMENT: f64 = 2000.0;
 pub(super) struct World {
     pub(super) main: Persona,
     pub(super) subagent: Persona,
+    /// Whoever finds titles: without tools, and with a short prompt.
+    pub(super) title: Persona,
     /// The block in front of the user's first words.
     pub(super) reminder: String,
     pub(super) added_tool: Value,
@@ -32,7 +34,8 @@ pub(super) struct World {
 pub(super) struct Persona {
     pub(super) identity: String,
     pub(super) prompt: String,
-    /// The message of role system behind the user's first words: environment, skills and the like.
+    /// The message of role system behind the user's first words: environment, skills and the like; empty if there is
+    /// none.
     pub(super) environment: String,
     pub(super) tools: Vec<Value>,
 }
@@ -69,6 +72,13 @@ impl World {
                 prompt: prose.text(scaled(SUBAGENT_PROMPT, scale)),
                 environment: format!("{shared}\n\n{other_rest}"),
                 tools: tools.of_subagent(),
+            },
+            title: Persona {
+                identity: format!("You are a helper for programmers, number {nonce}."),
+                prompt: "Write a title for what the user asks for, in sentence case, of at most seven words."
+                    .to_owned(),
+                environment: String::new(),
+                tools: Vec::new(),
             },
             reminder: format!("<system-reminder>\n{}\n</system-reminder>\n", prose.text(scaled(REMINDER, scale))),
             added_tool: tools.added().clone(),

@@ -1,0 +1,370 @@
+"""The cache in vllm-mlx's two engines, on real KV states of every kind: with it a model says what it says without."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anyclaude.vllm_mlx
+import mlx_lm
+import mlx_lm.utils
+import pytest
+import vllm_mlx.engine.simple
+import vllm_mlx.scheduler
+import vllm_mlx.server
+from anyclaude.errors import ConfigError
+from anyclaude.kv import vllm_batching
+from anyclaude.kv import vllm_mlx as inside
+from anyclaude.kv.note import NOTE, CountedUsage, Note
+from small_models import KINDS, Model, conversation, load
+
+TOKENS = int(os.environ.get("KV_TOKENS", "12"))
+"""Tokens of each answer; `make soak` asks for 200."""
+
+# What it reads and writes is not looked at: only which tokens end an answer.
+TOKENIZER = Path(os.environ.get("TINY_MODEL", Path(__file__).parents[2] / ".cache/model/tiny"))
+
+PIN = 90
+"""Where the beginning ends that all conversations share."""
+
+# As a user's script does it: everything below is what the server itself would make.
+HANDLE: Any = anyclaude.vllm_mlx.install(vllm_mlx.server, cache={"memory": "1GB", "disk": "off"})
+Scheduler: Any = vllm_mlx.scheduler.Scheduler
+SimpleEngine: Any = vllm_mlx.engine.simple.SimpleEngine
+CACHE = HANDLE.opened()
+
+
+@pytest.fixture(scope="module", params=[kind for kind in KINDS if kind != "quantised"])
+def model(request: pytest.FixtureRequest) -> Model:
+    """vllm-mlx has no quantised states but in a cache of its own, which is refused."""
+    return load(request.param)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return mlx_lm.utils.load_tokenizer(TOKENIZER)
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    CACHE.clear()
+    yield
+    counts = CACHE.stats()
+    assert counts["failed"] == counts["mismatched"] == counts["unknown"] == counts["in_use"] == 0, counts
+
+
+class Batching:
+    """One scheduler, with the cache or without."""
+
+    def __init__(self, model: Model, tokenizer: Any, cached: bool) -> None:
+        config = vllm_mlx.scheduler.SchedulerConfig(prefill_step_size=64, max_num_seqs=4, enable_prefix_cache=cached)
+        token = vllm_batching.LOADING.set("a small model" if cached else None)
+        self.scheduler = Scheduler(model.model, tokenizer, config)
+        vllm_batching.LOADING.reset(token)
+        self.count = 0
+
+    def add(self, prompt: list[int], told: Note, **params: Any) -> str:
+        self.count += 1
+        token = NOTE.set(told)
+        sampling = vllm_mlx.request.SamplingParams(max_tokens=TOKENS, temperature=0.0, **params)
+        request = vllm_mlx.engine_core.Request(f"request-{self.count}", list(prompt), sampling, prefix_boundary=PIN)
+        NOTE.reset(token)
+        self.scheduler.add_request(request)
+        return request.request_id
+
+    def answer(self, prompts: Iterable[tuple[list[int], Note]], **params: Any) -> list[list[int]]:
+        """All at once."""
+        found: dict[str, list[int]] = {self.add(prompt, told, **params): [] for prompt, told in prompts}
+        while self.scheduler.has_requests():
+            for output in self.scheduler.step().outputs:
+                assert output.finish_reason in (None, "length", "stop"), output
+                found[output.request_id] += output.new_token_ids
+        return list(found.values())
+
+
+def conversations() -> Iterator[list[list[int]]]:
+    """Prompts, some at a time, of conversations that go on, repeat themselves and are asked anew."""
+    order = random.Random(3)
+    running = [(list(conversation(seed, 4)), list[int]()) for seed in range(4)]
+    while any(turns for turns, _ in running):
+        chosen = [one for one in running if one[0]][: order.randrange(1, 4)]
+        for turns, prompt in chosen:
+            prompt += turns.pop(0)
+        prompts = [list(prompt) for _, prompt in chosen]
+        yield prompts
+        yield prompts
+        yield [[*prompt[:-3], *(order.randrange(512) for _ in range(9))] for prompt in prompts]
+        order.shuffle(running)
+
+
+@pytest.mark.parametrize("params", [{}, {"repetition_penalty": 1.3}], ids=["plain", "penalty"])
+def test_batching_says_the_same(model: Model, tokenizer: Any, params: dict[str, Any]) -> None:
+    """Many at a time; with a penalty for repetition, for which all tokens of a prompt count."""
+    plain, cached = (Batching(model, tokenizer, with_cache) for with_cache in (False, True))
+    read = reused = 0
+    groups = conversations()
+    if model.kind == "together":
+        # mlx-lm 0.31.3 itself has other answers for this model (falcon_h1) when prompts of several lengths are read
+        # together, without any cache.
+        groups = ([prompt] for prompts in conversations() for prompt in prompts)
+    for prompts in groups:
+        notes = [Note() for _ in prompts]
+        said = cached.answer(zip(prompts, notes), **params)
+        assert said == plain.answer(((prompt, Note()) for prompt in prompts), **params), model.kind
+        for prompt, told in zip(prompts, notes):
+            assert told.cached is not None and 0 <= told.cached + told.written <= len(prompt)
+            read, reused = read + len(prompt), reused + told.cached
+    assert reused > 0.5 * read, (model.kind, reused, read)
+
+
+def test_batching_an_exact_repeat_computes_one_token(model: Model, tokenizer: Any) -> None:
+    cached = Batching(model, tokenizer, True)
+    prompt = next(conversation(5, 1))
+    first, second = Note(), Note()
+    assert cached.answer([(prompt, first)]) == cached.answer([(prompt, second)])
+    assert (first.cached, second.cached) == (0, len(prompt) - 1)
+    assert (first.written, second.written) == (len(prompt) - 1, 0)
+    # The same behind a prompt of which a part was reused.
+    longer = [*prompt, *range(40)]
+    cached.answer([(longer, third := Note())])
+    assert third.cached is not None and third.cached >= len(prompt) - 1
+    cached.answer([(longer, fourth := Note())])
+    assert (fourth.cached, fourth.written) == (len(longer) - 1, 0)
+
+
+def test_batching_keeps_what_an_abandoned_request_has_computed(model: Model, tokenizer: Any) -> None:
+    cached = Batching(model, tokenizer, True)
+    prompt = next(conversation(6, 1)) * 3
+    name = cached.add(prompt, Note())
+    while not cached.scheduler.step().outputs:
+        pass
+    cached.scheduler.abort_request(name)
+    cached.scheduler.step()
+    assert not cached.scheduler.has_requests()
+    told = Note()
+    cached.answer([(prompt, told)])
+    assert told.cached == len(prompt) - 1
+
+
+class Simple:
+    """An engine that has its model already."""
+
+    def __init__(self, model: Model, tokenizer: Any, **settings: Any) -> None:
+        self.engine = SimpleEngine("a small model", prefill_step_size=64)
+        wrapper = vllm_mlx.models.llm.MLXLanguageModel("a small model")
+        wrapper.model, wrapper.tokenizer, wrapper._loaded = model.model, tokenizer, True
+        self.engine._model = wrapper
+        for name, value in settings.items():
+            setattr(self.engine, name, value)
+        SimpleEngine.anyclaude.add(self.engine)
+
+    def pieces(self, prompt: list[int], told: Note, **params: Any) -> Iterator[Any]:
+        token = NOTE.set(told)
+        try:
+            yield from self.engine._model.stream_generate(prompt, max_tokens=TOKENS, temperature=0.0, **params)
+        finally:
+            NOTE.reset(token)
+
+    def answer(self, prompt: list[int], told: Note, **params: Any) -> list[int]:
+        return [piece.token for piece in self.pieces(prompt, told, **params)]
+
+    def plain_answer(self, prompt: list[int], **params: Any) -> list[int]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(mlx_lm, "stream_generate", mlx_lm.stream_generate.__wrapped__)
+            return self.answer(prompt, Note(), **params)
+
+
+@pytest.fixture
+def simple(model: Model, tokenizer: Any) -> Iterator[Simple]:
+    made = Simple(model, tokenizer)
+    yield made
+    SimpleEngine.anyclaude.remove(made.engine)
+
+
+@pytest.mark.parametrize("params", [{}, {"repetition_penalty": 1.3}], ids=["plain", "penalty"])
+def test_simple_says_the_same(model: Model, simple: Simple, params: dict[str, Any]) -> None:
+    read = reused = 0
+    for prompt in (prompt for prompts in conversations() for prompt in prompts):
+        told = Note()
+        assert simple.answer(prompt, told, **params) == simple.plain_answer(prompt, **params), model.kind
+        assert told.cached is not None
+        read, reused = read + len(prompt), reused + told.cached
+    assert reused > 0.4 * read, (model.kind, reused, read)
+
+
+def test_simple_an_exact_repeat_computes_one_token(simple: Simple) -> None:
+    prompt = next(conversation(5, 1))
+    for asked in (prompt, [*prompt, *range(40)]):
+        simple.answer(asked, Note())
+        simple.answer(asked, told := Note())
+        assert (told.cached, told.written) == (len(asked) - 1, 0)
+
+
+def test_simple_says_what_was_kept_before_its_answer_ends(simple: Simple) -> None:
+    prompt = next(conversation(6, 1))
+    told = Note()
+    ends = [told.written for _ in simple.pieces(prompt, told)]
+    assert len(ends) > 1 and ends[-1] == len(prompt) - 1, ends
+
+
+def test_simple_keeps_what_an_abandoned_answer_has_computed(simple: Simple) -> None:
+    prompt = next(conversation(8, 1))
+    pieces = simple.pieces(prompt, Note())
+    next(pieces), next(pieces)
+    pieces.close()
+    simple.answer(prompt, told := Note())
+    assert told.cached == len(prompt) - 1
+
+
+def test_simple_reads_anew_when_a_state_is_of_no_use(tokenizer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """An answer needs no cache."""
+    other = load("rotating")
+    prompt = next(conversation(7, 1))
+    state = other.new_state()
+    other.read(prompt[:60], state)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inside.Host, "scope", lambda *_: "mixed up")
+        simple = Simple(load("full"), tokenizer)
+    assert CACHE.store("mixed up", prompt[:60], state)
+    assert simple.answer(prompt, told := Note()) == simple.plain_answer(prompt)
+    assert told.cached == 0
+    assert "read anew" in caplog.text
+    SimpleEngine.anyclaude.remove(simple.engine)
+
+
+@pytest.mark.parametrize(
+    ("why", "has"),
+    [
+        ("images", {"_is_mllm": True}),
+        ("--specprefill", {"_draft_model": object()}),
+        ("--max-kv-size", {"_max_kv_size": 64}),
+    ],
+)
+def test_what_is_not_cached_is_told_once(why: str, has: dict[str, Any], tokenizer: Any, caplog: Any) -> None:
+    for _ in range(2):
+        simple = Simple(load("full"), tokenizer, **has)
+        simple.answer(next(conversation(9, 1)), told := Note())
+        assert told.cached is None
+    assert [why in record.message for record in caplog.records] == [True], caplog.text
+
+
+def test_an_unloaded_models_states_go_with_it(tokenizer: Any) -> None:
+    simple = Simple(load("full"), tokenizer)
+    simple.answer(next(conversation(10, 1)), Note())
+    assert len(CACHE) == 1
+    SimpleEngine.anyclaude.remove(simple.engine)
+    assert len(CACHE) == 0 and CACHE.nbytes == 0
+
+
+def test_work_on_the_models_thread_knows_its_request(tokenizer: Any) -> None:
+    engine = SimpleEngine("a small model")
+
+    async def ask() -> Note | None:
+        NOTE.set(told)
+        worker = engine._generation_worker()
+        found: Note | None = await engine._submit_to_generation_worker(worker, NOTE.get)
+        return found
+
+    told = Note()
+    assert asyncio.run(ask()) is told
+    engine._generation_worker().shutdown()
+
+
+@pytest.mark.parametrize(
+    ("flag", "settings"),
+    [
+        ("--use-paged-cache", {"use_paged_cache": True}),
+        ("--ssd-cache-dir", {"ssd_cache_dir": "/somewhere"}),
+        ("--kv-cache-quantization", {"kv_cache_quantization": True}),
+        ("--disable-prefix-cache", {"enable_prefix_cache": False}),
+        ("--no-memory-aware-cache", {"use_memory_aware_cache": False}),
+    ],
+)
+def test_refused_settings(flag: str, settings: dict[str, Any]) -> None:
+    config = vllm_mlx.scheduler.SchedulerConfig(**settings)
+    with pytest.raises(ConfigError, match=f"{flag} .*--anyclaude-cache off"):
+        vllm_mlx.server.load_model("a model", use_batching=True, scheduler_config=config)
+    defaults = SimpleNamespace(scheduler_config=config, continuous_batching=True, prefix_trie_cache=False)
+    with pytest.raises(ConfigError, match=flag):
+        vllm_mlx.server.load_model_registry({}, defaults=defaults, memory_budget_gb=1)
+
+
+def test_the_tries_flag_is_refused_where_it_has_a_meaning() -> None:
+    with pytest.raises(ConfigError, match="--prefix-trie-cache"):
+        vllm_mlx.server.load_model("a model", prefix_trie_cache=True)
+
+
+def test_batching_without_the_models_path_is_as_it_was(tokenizer: Any) -> None:
+    """Users of the scheduler itself: of what model its states are, nobody knows."""
+    scheduler = Scheduler(load("full").model, tokenizer, vllm_mlx.scheduler.SchedulerConfig())
+    assert type(scheduler.memory_aware_cache).__name__ == "MemoryAwarePrefixCache"
+
+
+def through(app: Any, path: str = "/v1/chat/completions") -> list[dict[str, Any]]:
+    """What a client of an app gets."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(CountedUsage(app, "/v1/chat/completions")({"type": "http", "path": path}, None, send))
+    return sent
+
+
+USAGE = b'"usage":{"prompt_tokens":10,"completion_tokens":2,"total_tokens":12}'
+COUNTED = USAGE[:-1] + b',"prompt_tokens_details":{"cached_tokens":6,"cache_write_tokens":4}}'
+
+
+def answering(pieces: list[bytes], length: int | None, note: bool = True) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        told = NOTE.get()
+        if note and told is not None:
+            told.cached, told.written = 6, 7
+        headers = [] if length is None else [(b"Content-Length", str(length).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for piece in pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return app
+
+
+@pytest.mark.parametrize("cut", [0, 1, 30])
+def test_usage_of_a_whole_answer(cut: int) -> None:
+    """A text that looks like it is no usage: there the quotes have backslashes."""
+    before = b'{"content":"' + USAGE.replace(b'"', b'\\"') + b'",'
+    body = before + USAGE + b"}"
+    start, *bodies = through(answering([body[:cut], body[cut:]], len(body)))
+    found = b"".join(message["body"] for message in bodies)
+    assert found == before + COUNTED + b"}"
+    assert start["headers"] == [(b"content-length", str(len(found)).encode())]
+    assert [message.get("more_body", False) for message in bodies][-1] is False
+
+
+def test_usage_of_a_stream_goes_on_piece_by_piece() -> None:
+    pieces = [b'data: {"a":1}\n\n', b"data: {" + USAGE + b"}\n\n"]
+    _, *bodies = through(answering(pieces, None))
+    assert [message["body"] for message in bodies] == [pieces[0], b"data: {" + COUNTED + b"}\n\n", b""]
+
+
+def test_usage_is_left_alone_where_nobody_has_looked() -> None:
+    body = b"{" + USAGE + b"}"
+    for path, noted in (("/v1/other", True), ("/v1/chat/completions", False)):
+        _, *bodies = through(answering([body], len(body), noted), path)
+        assert b"".join(message["body"] for message in bodies) == body
+
+
+def test_whatever_thread_clears_the_cache(model: Model, tokenizer: Any) -> None:
+    """`DELETE /v1/cache` comes while prompts are read."""
+    cached = Batching(model, tokenizer, True)
+    with ThreadPoolExecutor(1) as pool:
+        for prompts in conversations():
+            clearing = pool.submit(CACHE.clear)
+            assert all(len(said) == TOKENS for said in cached.answer((prompt, Note()) for prompt in prompts))
+            clearing.result()
