@@ -81,6 +81,20 @@ def test_what_goes_on_otherwise(full: Model, tmp_path: Path) -> None:
     assert PrefixCache(max_bytes=MANY, disk=DiskStore(tmp_path / "rotating", MANY)).fetch("model", prompt) is None
 
 
+def test_the_longest_is_found(full: Model, tmp_path: Path) -> None:
+    """Among states that begin alike, whatever their order on disk."""
+    prompts = [[*TOKENS[:200], number, *TOKENS[200:280]] for number in (400, 401, 402)]
+    store = saved(full, tmp_path, *prompts, TOKENS[::-1], [450, *TOKENS])
+    for prompt in prompts:
+        key, length = store.find("model", [*prompt, 7]) or ("", 0)
+        assert length == len(prompt) and key == files.key("model", files.packed(prompt))
+        assert (store.find("model", prompt[:230]) or ("", 0))[1] == 230
+        assert (store.find("model", prompt[:150]) or ("", 0))[1] == 150
+    assert (store.find("model", [*TOKENS[:200], 403]) or ("", 0))[1] == 200
+    assert store.find("model", []) is store.find("model", [499, 1]) is store.find("other", prompts[0]) is None
+    assert store.find("model", ["x"]) is None and store.find("model", [1 << 80]) is None  # type: ignore[list-item]
+
+
 def test_nothing_is_saved_twice_or_for_this_process_alone(full: Model, tmp_path: Path) -> None:
     store = saved(full, tmp_path, TOKENS)
     before = names(tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import random
 import threading
@@ -11,12 +10,8 @@ from typing import Any
 
 import pytest
 
-if not importlib.metadata.version("mlx-lm").startswith("0.32."):
-    # The other environment has mlx-lm as vllm-mlx's library; its server is nobody's there.
-    pytest.skip("mlx-lm's server is served in its own version", allow_module_level=True)
-
-from anyclaude.kv import mlx_lm as own
-from anyclaude.kv import options
+from anyclaude.kv import options, server_cache
+from anyclaude.kv.monitor import give_back_buffers
 from serving import TINY, Answer, Serving, model_folder
 
 KINDS = ["full", "rotating", "hybrid", "together", "chunked"]
@@ -231,7 +226,7 @@ def test_a_cache_that_fails_breaks_no_answer(
     def fails(*arguments: Any, **named: Any) -> Any:
         raise RuntimeError("secret prompt")
 
-    monkeypatch.setattr(own, "_told", set())
+    monkeypatch.setattr(server_cache, "_told", set())
     with Serving(folder, IN_MEMORY) as serving:
         monkeypatch.setattr(serving.cache._cache, method, fails)
         with caplog.at_level(logging.WARNING, "anyclaude.kv"):
@@ -242,11 +237,46 @@ def test_a_cache_that_fails_breaks_no_answer(
     assert warnings or method == "checkpoints"
 
 
+def test_freed_while_it_works(full: Path, tmp_path: Path) -> None:
+    """Memory runs short again and again, in other threads than the model's, while requests are answered."""
+    prompts = [[{"role": "system", "content": words(number % 2, 100)}, user(words(number, 30))] for number in range(6)]
+    with Serving(full, "off", prompt_cache_size=0) as plain:
+        expected = [plain.ask(prompt).tokens for prompt in prompts]
+    over = threading.Event()
+    with Serving(full, {"disk": str(tmp_path / "kv"), "memory": "50MB"}) as serving:
+
+        def free() -> None:
+            order = random.Random(2)
+            while not over.wait(0.002):
+                serving.cache._cache.free(order.choice([1, 10**5, 10**9]))
+                give_back_buffers()
+                serving.stats()
+
+        def ask(first: int) -> None:
+            for number in range(first, first + 12):
+                found.append((number % 6, serving.ask(prompts[number % 6]).tokens))
+
+        found: list[tuple[int, list[int]]] = []
+        others = [threading.Thread(target=free) for _ in range(2)]
+        clients = [threading.Thread(target=ask, args=(first,)) for first in range(3)]
+        for thread in (*others, *clients):
+            thread.start()
+        for thread in clients:
+            thread.join()
+        over.set()
+        for thread in others:
+            thread.join()
+        stats = serving.stats()
+    assert len(found) == 36 and all(tokens == expected[number] for number, tokens in found)
+    assert stats["failed"] == stats["mismatched"] == 0 and stats["evicted"] > 0 and stats["hits"] > 0
+
+
 def test_the_end_of_a_server(full: Path, tmp_path: Path) -> None:
     """Nothing goes on after it; another server can follow with the same handle."""
+    before = set(threading.enumerate())
     serving = Serving(full, {"disk": str(tmp_path), "memory": "50MB"})
     with serving:
         serving.ask([SYSTEM, user("x")], TOOLS)
     assert serving.handle is not None and serving.stats() == {}
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("anyclaude")]
+    assert set(threading.enumerate()) <= before
     assert len(list(tmp_path.glob("*.safetensors"))) == 1, "the end waits for what is being saved"

@@ -127,7 +127,10 @@ def test_the_end_of_the_server_ends_it(tmp_path: Path) -> None:
     assert server.begun.acquire(timeout=10)
     kv.close()
     assert warming.wait(10) and len(server.asked) == 1
-    assert not [thread for thread in threading.enumerate() if thread.name == "anyclaude-kv-warm"]
+    for thread in threading.enumerate():
+        if thread.name == "anyclaude-kv-warm":
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def body(system: str, **more: Any) -> bytes:

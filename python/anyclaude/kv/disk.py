@@ -24,8 +24,8 @@ logger = logging.getLogger("anyclaude.kv")
 STALE_AFTER = 30 * 24 * 3600.0
 """Seconds after which a state that nobody asked for is removed: its model, template or prompt is no longer used."""
 
-MAX_ENTRIES = 1000
-"""More states than a disk budget holds of any but the smallest models; the index of so many takes megabytes."""
+MAX_ENTRIES = 256
+"""More states than a disk budget holds of any but the smallest models. Their tokens are in memory, some 70 KB each."""
 
 WAITING = 2
 """States that wait for their turn to be saved. They are held in memory meanwhile, beside the cache's budget."""
@@ -80,14 +80,17 @@ class DiskStore:
         best: tuple[str, int] | None = None
         with self._lock:
             entries = list(self._entries.items())
+        least = prompt[:8]
         for key, entry in entries:
-            if entry.scope != scope:
+            # One comparison tells most of those that cannot be better.
+            if entry.scope != scope or not entry.tokens.startswith(least):
                 continue
             length = files.common(prompt, entry.tokens)
-            if not entry.trimmable and length < entry.length:
-                continue
-            if length > (best[1] if best else 0):
+            if length and (entry.trimmable or length == entry.length):
                 best = key, length
+                least = prompt[: 8 * (length + 1)]
+                if len(least) <= 8 * length:
+                    break  # all of the prompt
         return best
 
     def load(self, key: str) -> tuple[list[int], list[Any]] | None:
