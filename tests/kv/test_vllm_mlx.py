@@ -222,6 +222,30 @@ def test_simple_keeps_what_an_abandoned_answer_has_computed(simple: Simple) -> N
     assert told.cached == len(prompt) - 1
 
 
+class Leaving(Note):
+    """Of a client that leaves while its prompt is read."""
+
+    looks = 0
+
+    @property
+    def is_gone(self) -> bool:
+        self.looks += 1
+        return self.looks > 2
+
+    @is_gone.setter
+    def is_gone(self, value: bool) -> None:
+        pass
+
+
+def test_simple_reads_no_further_for_who_has_gone(simple: Simple) -> None:
+    """And keeps what it has read."""
+    prompt = next(conversation(11, 1)) * 3
+    assert simple.answer(prompt, Leaving()) == []
+    said = simple.answer(prompt, told := Note())
+    assert told.cached is not None and 64 <= told.cached < len(prompt) - 1
+    assert said == simple.plain_answer(prompt)
+
+
 def test_simple_reads_anew_when_a_state_is_of_no_use(tokenizer: Any, caplog: pytest.LogCaptureFixture) -> None:
     """An answer needs no cache."""
     other = load("rotating")

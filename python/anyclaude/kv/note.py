@@ -21,6 +21,8 @@ class Note:
         """Tokens of the prompt that were taken from the cache; ``None`` as long as nobody has looked."""
         self.written = 0
         """Tokens of the prompt that were computed for this request and are in the cache now."""
+        self.is_gone = False
+        """Nobody waits for the answer any more."""
 
 
 NOTE: ContextVar[Note | None] = ContextVar("anyclaude_note", default=None)
@@ -49,8 +51,14 @@ class CountedUsage:
             return
         note = Note()
         token = NOTE.set(note)
+
+        async def received() -> _Message:
+            message: _Message = await receive()
+            note.is_gone = note.is_gone or message["type"] == "http.disconnect"
+            return message
+
         try:
-            await self._app(scope, receive, _Counting(note, send).send)
+            await self._app(scope, received, _Counting(note, send).send)
         finally:
             NOTE.reset(token)
 
