@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
@@ -57,10 +58,16 @@ class CountedUsage:
             note.is_gone = note.is_gone or message["type"] == "http.disconnect"
             return message
 
+        app = asyncio.ensure_future(self._app(scope, received, _Counting(note, send).send))
+        NOTE.reset(token)
         try:
-            await self._app(scope, received, _Counting(note, send).send)
-        finally:
-            NOTE.reset(token)
+            # A cancellation is seen here at once. What the app does about it may take as long as a prompt is read.
+            await asyncio.shield(app)
+        except asyncio.CancelledError:
+            note.is_gone = True
+            app.cancel()
+            await app
+            raise
 
 
 class _Counting:
