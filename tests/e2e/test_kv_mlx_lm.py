@@ -13,8 +13,8 @@ import pytest
 
 from support import messages
 from support.claude import Claude
-from support.process import CACHE, clean_env
-from support.real import MODEL, RealBackend
+from support.process import CACHE, Server, clean_env
+from support.real import MODEL, README, RealBackend, free_port
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -179,6 +179,20 @@ def test_warm_up_from_a_file(tmp_path):
         assert read > 0.8 * total
         total, read, _ = usage(server.root, messages.request("x", system=words(3, 400)))
         assert read > 0.8 * total
+    finally:
+        server.stop()
+
+
+def test_the_readmes_script(tmp_path):
+    """With the flags of the server that it runs: it warms up, and says so."""
+    [script] = re.findall(r"^```py\n([^`]*mlx_lm\.install\(server, cache.*?)^```", README, re.M | re.S)
+    port = free_port()
+    command = [str(CACHE / "venv/mlx/bin/python"), "-u", "-c", script, "--model", str(MODEL), "--port", str(port)]
+    server = Server(command, tmp_path / "log", XDG_CACHE_HOME=str(tmp_path), HF_HUB_OFFLINE="1")
+    try:
+        server.wait_until(lambda: any(line.startswith("Progress(done=1, total=1, failed=0") for line in server.output), 60)
+        assert messages.post(f"http://127.0.0.1:{port}", messages.request()).stop_reason == "end_turn"
+        assert (tmp_path / "anyclaude" / "kv").is_dir()
     finally:
         server.stop()
 

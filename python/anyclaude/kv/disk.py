@@ -142,9 +142,9 @@ class DiskStore:
         if nbytes > self._max_bytes:
             return self._count("saves_skipped")
         kept = list(tokens)
-        self.later(lambda: self._save(key, scope, kept, state, trimmable, nbytes))
+        self._later(lambda: self._save(key, scope, kept, state, trimmable, nbytes))
 
-    def later(self, job: Callable[[], None]) -> None:
+    def _later(self, job: Callable[[], None]) -> None:
         """Has the thread do a small job among its own; it may come to nothing."""
         try:
             self._jobs.put_nowait(job)
