@@ -95,6 +95,15 @@ def test_the_longest_is_found(full: Model, tmp_path: Path) -> None:
     assert store.find("model", ["x"]) is None and store.find("model", [1 << 80]) is None  # type: ignore[list-item]
 
 
+def test_the_latest(full: Model, tmp_path: Path) -> None:
+    """Of a scope, if it is not too large."""
+    saved(full, tmp_path, TOKENS, [450, *TOKENS]).close()
+    saved(full, tmp_path, [451, *TOKENS], scope="other").close()
+    store = DiskStore(tmp_path, MANY)
+    assert store.latest("model", MANY) == [450, *TOKENS] and store.latest("other", MANY) == [451, *TOKENS]
+    assert store.latest("model", 1000) is None and store.latest("nobody", MANY) is None
+
+
 def test_nothing_is_saved_twice_or_for_this_process_alone(full: Model, tmp_path: Path) -> None:
     store = saved(full, tmp_path, TOKENS)
     before = names(tmp_path)

@@ -126,7 +126,7 @@ def test_a_restart(folder: Path, tmp_path: Path) -> None:
         serving.ask([SYSTEM, user(words(3, 40))], TOOLS)
     with Serving(folder, settings) as serving:
         found = serving.ask([SYSTEM, user("something else")], TOOLS)
-        assert serving.stats()["loaded"] == 1
+        assert serving.stats()["loaded"] == 1, "more than the one that was used last"
     assert found.tokens == expected.tokens and found.reused > 0.9 * len(found.prompt)
     # Another setting of the template or of states is another scope.
     for flags in ({"chat_template_args": {"x": 1}}, {"kv_bits": 8}):

@@ -93,6 +93,13 @@ class DiskStore:
                     break  # all of the prompt
         return best
 
+    def latest(self, scope: str, most_bytes: int) -> list[int] | None:
+        """The tokens of the state that was used last before the start, if it holds no more than ``most_bytes``."""
+        with self._lock:
+            # The latest come first, as they were found; what has been saved since comes after them.
+            found = next((entry for entry in self._entries.values() if entry.scope == scope), None)
+        return files.unpacked(found.tokens) if found and found.nbytes <= most_bytes else None
+
     def load(self, key: str) -> tuple[list[int], list[Any]] | None:
         """Tokens and state; ``None`` when it has gone, or is damaged, which is told and removed."""
         with self._lock:

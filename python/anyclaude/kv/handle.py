@@ -18,6 +18,9 @@ from .warm import LOOK_EVERY, Ask, LastPrompts, Progress, Prompt, Warming, bodie
 
 logger = logging.getLogger("anyclaude.kv")
 
+LATEST_SHARE = 4
+"""One part in so many of the budget is filled before anybody asks, at most."""
+
 
 class PrefixCacheHandle:
     """What ``install`` gives: the cache inside of the server, for whoever runs it.
@@ -55,6 +58,15 @@ class PrefixCacheHandle:
                 self._monitor = Monitor(self._cache, reserve=self._reserve)
                 self._monitor.start()
             return self._cache
+
+    def load_latest(self, scope: str) -> None:
+        """Loads the saved state that was used last: most likely the next session begins with it. For the thread that runs
+        the model, once the model is there; the others are loaded when they are asked for."""
+        with self._lock:
+            cache, store = self._cache, self._disk
+        tokens = store.latest(scope, self.settings.memory // LATEST_SHARE) if store else None
+        if cache is not None and tokens:
+            cache.fetch(scope, [*tokens, tokens[-1]])
 
     def stats(self) -> dict[str, int]:
         """Counts since the server started, and what the cache holds: plain numbers, those of the disk by ``disk_``."""
