@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import random
+import resource
 import signal
 import stat
 import subprocess
@@ -233,6 +234,21 @@ def test_a_full_volume(full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     store.save("model", TOKENS, read_in(full, TOKENS))
     assert store.flush(30) and store.stats()["saves_skipped"] == 1 and not list(tmp_path.iterdir())
     assert "too little room" in caplog.text
+
+
+def test_a_write_that_fails(full: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In the middle of a file: nothing of it stays, the state in memory does."""
+    store = DiskStore(tmp_path, MANY)
+    cache = PrefixCache(max_bytes=MANY, disk=store)
+    state = read_in(full, TOKENS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        assert cache.store("model", TOKENS, state, pinned=True) and store.flush(30)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.stats()["save_failures"] == 1 and not list(tmp_path.iterdir())
+    assert "could not be saved" in caplog.text and cache.fetch("model", [*TOKENS, 1]) is not None
 
 
 def test_a_folder_that_goes_while_the_server_runs(full: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

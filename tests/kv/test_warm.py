@@ -157,6 +157,25 @@ def test_the_last_session(tmp_path: Path) -> None:
     assert server.asked[0]["tools"] == TOOLS
 
 
+def test_a_home_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server runs without a disk there; a folder that somebody has named is another matter."""
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    settings = options.settings({"warm": "last"})
+    assert settings is not None
+    server, kv = Server(), PrefixCacheHandle(settings)
+    assert "nothing is saved: cache.disk: " in caplog.text
+    kv.serves(server.ask)
+    kv.note(body("one"))
+    assert kv.opened().stats()["entries"] == 0 and "disk_entries" not in kv.stats()
+    kv.close()
+    assert server.asked == [] and (tmp_path / "file").read_text() == "x"
+    with pytest.raises(ConfigError, match=r"cache\.disk: .* cannot be used"):
+        handle(tmp_path / "file" / "kv")
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"{}", b"[5]", b"\xff", b"[[]]"])
 def test_a_damaged_last_session(tmp_path: Path, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "last.json").write_bytes(data)
