@@ -54,11 +54,20 @@ class PrefixCacheHandle:
         with self._lock:
             if self._cache is None:
                 settings = self.settings
-                self._disk = None if self._folder is None else DiskStore(self._folder, settings.disk_bytes)
+                self._disk = self._store()
                 self._cache = PrefixCache(max_bytes=settings.memory, disk=self._disk)
                 self._monitor = Monitor(self._cache, reserve=self._reserve)
                 self._monitor.start()
             return self._cache
+
+    def _store(self) -> DiskStore | None:
+        if self._folder is None:
+            return None
+        try:
+            return DiskStore(self._folder, self.settings.disk_bytes)
+        except ConfigError as error:  # it could be used when it was named
+            logger.warning("nothing is saved: %s", error)
+            return None
 
     def load_latest(self, scope: str) -> None:
         """Loads the saved state that was used last: most likely the next session begins with it. For the thread that runs
