@@ -98,7 +98,8 @@ def test_sdk(real):
 
 
 def test_clients_of_chat_completions(real):
-    body = {"messages": [{"role": "system", "content": words(5, 300)}, {"role": "user", "content": "hi"}], "max_tokens": 5}
+    said = [{"role": "system", "content": words(5, 300)}, {"role": "user", "content": "hi"}]
+    body = {"messages": said, "max_tokens": 5}
     found = [
         httpx.post(f"{real.url}/chat/completions", json=body, timeout=60, trust_env=False).json()["usage"] for _ in "12"
     ]
@@ -112,7 +113,7 @@ def test_sessions_side_by_side(real):
     usage(real.root, asked("first of all"))
     found: dict[int, tuple[int, int, int]] = {}
     threads = [
-        threading.Thread(target=lambda number=number: found.update({number: usage(real.root, asked(words(number, 50)))}))
+        threading.Thread(target=lambda one=number: found.update({one: usage(real.root, asked(words(one, 50)))}))
         for number in range(100, 106)
     ]
     for thread in threads:
@@ -190,7 +191,8 @@ def test_the_readmes_script(tmp_path):
     command = [str(CACHE / "venv/mlx/bin/python"), "-u", "-c", script, "--model", str(MODEL), "--port", str(port)]
     server = Server(command, tmp_path / "log", XDG_CACHE_HOME=str(tmp_path), HF_HUB_OFFLINE="1")
     try:
-        server.wait_until(lambda: any(line.startswith("Progress(done=1, total=1, failed=0") for line in server.output), 60)
+        told = "Progress(done=1, total=1, failed=0"
+        server.wait_until(lambda: any(line.startswith(told) for line in server.output), 60)
         assert messages.post(f"http://127.0.0.1:{port}", messages.request()).stop_reason == "end_turn"
         assert (tmp_path / "anyclaude" / "kv").is_dir()
     finally:
@@ -240,7 +242,8 @@ def test_help():
     """Of our flags and the server's."""
     command = [str(CACHE / "venv/mlx/bin/python"), "-m", "anyclaude.mlx_lm", "serve", "--help"]
     done = subprocess.run(command, env=clean_env(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and "--anyclaude-cache-memory SIZE" in done.stdout and "--prompt-cache-size" in done.stdout
+    assert done.returncode == 0
+    assert "--anyclaude-cache-memory SIZE" in done.stdout and "--prompt-cache-size" in done.stdout
 
 
 def test_claude_code(real, tmp_path):

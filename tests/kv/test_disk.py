@@ -234,7 +234,9 @@ def test_what_nobody_asks_for_is_removed(full: Model, tmp_path: Path) -> None:
     assert DiskStore(tmp_path, MANY).stats()["entries"] == 0 and not list(tmp_path.iterdir())
 
 
-def test_a_full_volume(full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_volume(
+    full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(disk, "FREE_BYTES", 1 << 60)
     store = DiskStore(tmp_path, MANY)
     store.save("model", TOKENS, read_in(full, TOKENS))
@@ -257,7 +259,7 @@ def test_a_write_that_fails(full: Model, tmp_path: Path, caplog: pytest.LogCaptu
     assert "could not be saved" in caplog.text and cache.fetch("model", [*TOKENS, 1]) is not None
 
 
-def test_a_folder_that_goes_while_the_server_runs(full: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_goes_meanwhile(full: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Saving fails with a warning; what was computed is there; when the folder is back, the next is saved."""
     folder = tmp_path / "kv"
     store = saved(full, folder, TOKENS)

@@ -42,7 +42,8 @@ class Server:
 
 def test_bodies() -> None:
     found = [json.loads(body) for body in warm.bodies([
-        "You are a clerk.", {"system": "s", "tools": TOOLS, "max_tokens": 500, "stream": True, "tool_choice": {"type": "any"}},
+        "You are a clerk.",
+        {"system": "s", "tools": TOOLS, "max_tokens": 500, "stream": True, "tool_choice": {"type": "any"}},
         '{"messages": [{"role": "user", "content": "x"}], "model": "m"}', b'{"tools": [1]}',
     ])]  # fmt: skip
     assert all(body["max_tokens"] == 1 and body["stream"] is False and "tool_choice" not in body for body in found)
