@@ -13,8 +13,8 @@ import pytest
 
 from support import messages
 from support.claude import Claude
-from support.process import CACHE, clean_env
-from support.real import MODEL, RealBackend
+from support.process import CACHE, Server, clean_env
+from support.real import MODEL, README, RealBackend, free_port
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -98,7 +98,8 @@ def test_sdk(real):
 
 
 def test_clients_of_chat_completions(real):
-    body = {"messages": [{"role": "system", "content": words(5, 300)}, {"role": "user", "content": "hi"}], "max_tokens": 5}
+    said = [{"role": "system", "content": words(5, 300)}, {"role": "user", "content": "hi"}]
+    body = {"messages": said, "max_tokens": 5}
     found = [
         httpx.post(f"{real.url}/chat/completions", json=body, timeout=60, trust_env=False).json()["usage"] for _ in "12"
     ]
@@ -112,7 +113,7 @@ def test_sessions_side_by_side(real):
     usage(real.root, asked("first of all"))
     found: dict[int, tuple[int, int, int]] = {}
     threads = [
-        threading.Thread(target=lambda number=number: found.update({number: usage(real.root, asked(words(number, 50)))}))
+        threading.Thread(target=lambda one=number: found.update({one: usage(real.root, asked(words(one, 50)))}))
         for number in range(100, 106)
     ]
     for thread in threads:
@@ -183,6 +184,21 @@ def test_warm_up_from_a_file(tmp_path):
         server.stop()
 
 
+def test_the_readmes_script(tmp_path):
+    """With the flags of the server that it runs: it warms up, and says so."""
+    [script] = re.findall(r"^```py\n([^`]*mlx_lm\.install\(server, cache.*?)^```", README, re.M | re.S)
+    port = free_port()
+    command = [str(CACHE / "venv/mlx/bin/python"), "-u", "-c", script, "--model", str(MODEL), "--port", str(port)]
+    server = Server(command, tmp_path / "log", XDG_CACHE_HOME=str(tmp_path), HF_HUB_OFFLINE="1")
+    try:
+        told = "Progress(done=1, total=1, failed=0"
+        server.wait_until(lambda: any(line.startswith(told) for line in server.output), 60)
+        assert messages.post(f"http://127.0.0.1:{port}", messages.request()).stop_reason == "end_turn"
+        assert (tmp_path / "anyclaude" / "kv").is_dir()
+    finally:
+        server.stop()
+
+
 def test_without_the_cache(tmp_path):
     """The server's own is as it was."""
     server = start(tmp_path, "--anyclaude-cache", "off")
@@ -226,7 +242,8 @@ def test_help():
     """Of our flags and the server's."""
     command = [str(CACHE / "venv/mlx/bin/python"), "-m", "anyclaude.mlx_lm", "serve", "--help"]
     done = subprocess.run(command, env=clean_env(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0 and "--anyclaude-cache-memory SIZE" in done.stdout and "--prompt-cache-size" in done.stdout
+    assert done.returncode == 0
+    assert "--anyclaude-cache-memory SIZE" in done.stdout and "--prompt-cache-size" in done.stdout
 
 
 def test_claude_code(real, tmp_path):

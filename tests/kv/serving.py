@@ -40,15 +40,16 @@ class Answer(NamedTuple):
 class Serving:
     """A server's generator in this process."""
 
-    def __init__(self, model: Path, cache: options.Cache = None, **flags: Any) -> None:
-        """``off`` leaves the server its own cache."""
+    def __init__(self, model: Path, cache: options.Cache = None, own_cache: bool = False, **flags: Any) -> None:
+        """``off`` leaves the server as it is, ``own_cache`` its own cache."""
         module: Any = SimpleNamespace(LRUPromptCache=server.LRUPromptCache, ResponseGenerator=server.ResponseGenerator)
         settings = options.settings(cache)
         self.handle = None if settings is None else PrefixCacheHandle(settings)
         if self.handle is not None:
             own.put_in(module, self.handle)
         provider = server.ModelProvider(SimpleNamespace(**{**FLAGS, **flags}, model=str(model)))
-        self.cache: Any = module.LRUPromptCache(provider.cli_args.prompt_cache_size)
+        make: Any = server.LRUPromptCache if own_cache else module.LRUPromptCache
+        self.cache: Any = make(provider.cli_args.prompt_cache_size)
         self.generator: Any = module.ResponseGenerator(provider, self.cache)
 
     def __enter__(self) -> Serving:

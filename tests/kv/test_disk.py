@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import random
+import resource
 import signal
 import stat
 import subprocess
@@ -95,6 +96,15 @@ def test_the_longest_is_found(full: Model, tmp_path: Path) -> None:
     assert store.find("model", ["x"]) is None and store.find("model", [1 << 80]) is None  # type: ignore[list-item]
 
 
+def test_the_latest(full: Model, tmp_path: Path) -> None:
+    """Of a scope, if it is not too large."""
+    saved(full, tmp_path, TOKENS, [450, *TOKENS]).close()
+    saved(full, tmp_path, [451, *TOKENS], scope="other").close()
+    store = DiskStore(tmp_path, MANY)
+    assert store.latest("model", MANY) == [450, *TOKENS] and store.latest("other", MANY) == [451, *TOKENS]
+    assert store.latest("model", 1000) is None and store.latest("nobody", MANY) is None
+
+
 def test_nothing_is_saved_twice_or_for_this_process_alone(full: Model, tmp_path: Path) -> None:
     store = saved(full, tmp_path, TOKENS)
     before = names(tmp_path)
@@ -169,18 +179,23 @@ def test_a_state_in_anothers_place(full: Model, tmp_path: Path) -> None:
     assert DiskStore(tmp_path, MANY).stats()["entries"] == 0 and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"format": 2}, {"tokens": ["x"]}, {"tokens": []}, {"state": "../x"}, {"scope": None}, {"more": 1}, {"classes": ["mx"]}, {"classes": 5}, {"tokens": [1 << 70]}],
-)
-def test_manifests_that_are_well_formed_and_wrong(full: Model, tmp_path: Path, change: dict) -> None:
+WRONG: list[dict] = [
+    {"format": 2}, {"tokens": ["x"]}, {"tokens": []}, {"tokens": [1 << 70]}, {"state": "../x"}, {"scope": None},
+    {"more": 1}, {"classes": ["mx"]}, {"classes": 5},
+]
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_manifests_that_are_well_formed_and_wrong(
+    full: Model, tmp_path: Path, change: dict, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those of another version go without a warning."""
     saved(full, tmp_path, TOKENS).close()
     [path] = tmp_path.glob("*.json")
     text = json.dumps({**json.loads(path.read_bytes().partition(b"\n")[2]), **change}).encode()
-
-
     path.write_bytes(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
     assert DiskStore(tmp_path, MANY).stats()["entries"] == 0 and not list(tmp_path.iterdir())
+    assert ("is damaged" in caplog.text) == ("format" not in change)
 
 
 def test_files_of_others_stay(full: Model, tmp_path: Path) -> None:
@@ -201,6 +216,7 @@ def test_the_least_recently_used_go_first(full: Model, tmp_path: Path) -> None:
     store = saved(full, tmp_path / "all", *prompts)
     cache = PrefixCache(max_bytes=MANY, disk=store)
     assert cache.fetch("model", [*prompts[0], 1]) is not None  # used just now
+    store.close()
     left = DiskStore(tmp_path / "all", int(one * 3.5))
     assert left.stats()["entries"] == 3 and left.stats()["bytes"] <= one * 3.5 and left.stats()["removed"] == 2
     found = [left.find("model", prompt) for prompt in prompts]
@@ -218,7 +234,9 @@ def test_what_nobody_asks_for_is_removed(full: Model, tmp_path: Path) -> None:
     assert DiskStore(tmp_path, MANY).stats()["entries"] == 0 and not list(tmp_path.iterdir())
 
 
-def test_a_full_volume(full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_volume(
+    full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(disk, "FREE_BYTES", 1 << 60)
     store = DiskStore(tmp_path, MANY)
     store.save("model", TOKENS, read_in(full, TOKENS))
@@ -226,7 +244,22 @@ def test_a_full_volume(full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "too little room" in caplog.text
 
 
-def test_a_folder_that_goes_while_the_server_runs(full: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_write_that_fails(full: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In the middle of a file: nothing of it stays, the state in memory does."""
+    store = DiskStore(tmp_path, MANY)
+    cache = PrefixCache(max_bytes=MANY, disk=store)
+    state = read_in(full, TOKENS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        assert cache.store("model", TOKENS, state, pinned=True) and store.flush(30)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert store.stats()["save_failures"] == 1 and not list(tmp_path.iterdir())
+    assert "could not be saved" in caplog.text and cache.fetch("model", [*TOKENS, 1]) is not None
+
+
+def test_a_folder_that_goes_meanwhile(full: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Saving fails with a warning; what was computed is there; when the folder is back, the next is saved."""
     folder = tmp_path / "kv"
     store = saved(full, folder, TOKENS)

@@ -22,18 +22,24 @@ pytestmark = pytest.mark.timeout(300)
 
 def words(seed: int, count: int) -> str:
     order = random.Random(seed)
-    return " ".join(order.choice(["read", "write", "file", "list", "path"]) + str(order.randrange(99)) for _ in range(count))
+    return " ".join(order.choice(["read", "write", "file", "path"]) + str(order.randrange(99)) for _ in range(count))
 
 
 SYSTEM = {"role": "system", "content": words(1, 120)}
-TOOLS = [{"type": "function", "function": {"name": name, "description": words(2, 20), "parameters": {}}} for name in ("Bash", "Read")]
+TOOLS = [
+    {"type": "function", "function": {"name": name, "description": words(2, 20), "parameters": {}}}
+    for name in ("Bash", "Read")
+]
 
 
 def user(text: str) -> dict[str, Any]:
     return {"role": "user", "content": text}
 
 
-CALL = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "id": "1", "function": {"name": "Bash", "arguments": "{}"}}]}
+CALL = {
+    "role": "assistant", "content": "",
+    "tool_calls": [{"type": "function", "id": "1", "function": {"name": "Bash", "arguments": "{}"}}],
+}
 RESULT = {"role": "tool", "tool_call_id": "1", "content": words(6, 30)}
 
 
@@ -102,7 +108,7 @@ def test_side_by_side(folder: Path) -> None:
         found: dict[int, Answer] = {}
         for half in (range(4), range(4, 8)):
             threads = [
-                threading.Thread(target=lambda number=number: found.update({number: serving.ask(prompts[number], TOOLS)}))
+                threading.Thread(target=lambda one=number: found.update({one: serving.ask(prompts[one], TOOLS)}))
                 for number in half
             ]
             for thread in threads:
@@ -126,7 +132,7 @@ def test_a_restart(folder: Path, tmp_path: Path) -> None:
         serving.ask([SYSTEM, user(words(3, 40))], TOOLS)
     with Serving(folder, settings) as serving:
         found = serving.ask([SYSTEM, user("something else")], TOOLS)
-        assert serving.stats()["loaded"] == 1
+        assert serving.stats()["loaded"] == 1, "more than the one that was used last"
     assert found.tokens == expected.tokens and found.reused > 0.9 * len(found.prompt)
     # Another setting of the template or of states is another scope.
     for flags in ({"chat_template_args": {"x": 1}}, {"kv_bits": 8}):
@@ -269,6 +275,15 @@ def test_freed_while_it_works(full: Path, tmp_path: Path) -> None:
         stats = serving.stats()
     assert len(found) == 36 and all(tokens == expected[number] for number, tokens in found)
     assert stats["failed"] == stats["mismatched"] == 0 and stats["evicted"] > 0 and stats["hits"] > 0
+
+
+def test_a_server_with_a_cache_that_is_not_ours(full: Path) -> None:
+    """As in one of several processes that run a model together: it is the server's own."""
+    with Serving(full, "off") as plain:
+        expected = [plain.ask(prompt, TOOLS) for prompt in conversation(10)]
+    with Serving(full, IN_MEMORY, own_cache=True) as serving:
+        assert [serving.ask(prompt, TOOLS)[:3] for prompt in conversation(10)] == [one[:3] for one in expected]
+        assert serving.generator.anyclaude_ticket() is None
 
 
 def test_the_end_of_a_server(full: Path, tmp_path: Path) -> None:

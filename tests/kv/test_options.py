@@ -61,7 +61,8 @@ def test_settings_that_make_no_sense(given: Any, message: str) -> None:
 
 
 def test_flags() -> None:
-    line = "--model m --anyclaude-cache-memory=8GB --port 1 --anyclaude-warm last --anyclaude-cache-disk /x -- --anyclaude-x"
+    line = "--model m --anyclaude-cache-memory=8GB --port 1 --anyclaude-warm last --anyclaude-cache-disk /x"
+    line += " -- --anyclaude-x"
     assert options.take_flags(line.split()) == (
         {"memory": "8GB", "warm": "last", "disk": "/x"}, ["--model", "m", "--port", "1", "--", "--anyclaude-x"],
     )
@@ -91,7 +92,7 @@ def test_the_readme_has_them_all() -> None:
         ("--anyclaude-cache", "argument --anyclaude-cache: expected one argument"),
         ("--anyclaude-cache-memory --port", "argument --anyclaude-cache-memory: expected one argument"),
         ("--anyclaude-cache yes", "argument --anyclaude-cache: invalid choice"),
-        ("--anyclaude-cache off --anyclaude-warm last", "--anyclaude-cache off leaves nothing to set with --anyclaude-warm"),
+        ("--anyclaude-cache off --anyclaude-warm x", "--anyclaude-cache off leaves nothing to set with --anyclaude-warm"),
     ],
 )
 def test_flags_that_make_no_sense(line: str, message: str) -> None:

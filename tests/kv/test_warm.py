@@ -42,7 +42,8 @@ class Server:
 
 def test_bodies() -> None:
     found = [json.loads(body) for body in warm.bodies([
-        "You are a clerk.", {"system": "s", "tools": TOOLS, "max_tokens": 500, "stream": True, "tool_choice": {"type": "any"}},
+        "You are a clerk.",
+        {"system": "s", "tools": TOOLS, "max_tokens": 500, "stream": True, "tool_choice": {"type": "any"}},
         '{"messages": [{"role": "user", "content": "x"}], "model": "m"}', b'{"tools": [1]}',
     ])]  # fmt: skip
     assert all(body["max_tokens"] == 1 and body["stream"] is False and "tool_choice" not in body for body in found)
@@ -155,6 +156,25 @@ def test_the_last_session(tmp_path: Path) -> None:
         assert server.begun.acquire(timeout=10)
     assert [asked["system"] for asked in server.asked] == ["five", "four", "three", "one"]
     assert server.asked[0]["tools"] == TOOLS
+
+
+def test_a_home_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server runs without a disk there; a folder that somebody has named is another matter."""
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    settings = options.settings({"warm": "last"})
+    assert settings is not None
+    server, kv = Server(), PrefixCacheHandle(settings)
+    assert "nothing is saved: cache.disk: " in caplog.text
+    kv.serves(server.ask)
+    kv.note(body("one"))
+    assert kv.opened().stats()["entries"] == 0 and "disk_entries" not in kv.stats()
+    kv.close()
+    assert server.asked == [] and (tmp_path / "file").read_text() == "x"
+    with pytest.raises(ConfigError, match=r"cache\.disk: .* cannot be used"):
+        handle(tmp_path / "file" / "kv")
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"{}", b"[5]", b"\xff", b"[[]]"])

@@ -53,6 +53,8 @@ class DiskStore:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._entries: dict[str, Manifest] = {}
+        # Keys of states that were asked for, also where a copy in memory spared their loading.
+        self._used: set[str] = set()
         # The inode of each manifest that has been read: a manifest is replaced, it is never written to.
         self._read: dict[str, tuple[int, Manifest]] = {}
         counted = ("saves", "saves_skipped", "save_failures", "loads", "damaged", "removed")
@@ -91,7 +93,17 @@ class DiskStore:
                 least = prompt[: 8 * (length + 1)]
                 if len(least) <= 8 * length:
                     break  # all of the prompt
+        if best is not None:
+            with self._lock:
+                self._used.add(best[0])
         return best
+
+    def latest(self, scope: str, most_bytes: int) -> list[int] | None:
+        """The tokens of the state that was used last before the start, if it holds no more than ``most_bytes``."""
+        with self._lock:
+            # The latest come first, as they were found; what has been saved since comes after them.
+            found = next((entry for entry in self._entries.values() if entry.scope == scope), None)
+        return files.unpacked(found.tokens) if found and found.nbytes <= most_bytes else None
 
     def load(self, key: str) -> tuple[list[int], list[Any]] | None:
         """Tokens and state; ``None`` when it has gone, or is damaged, which is told and removed."""
@@ -115,8 +127,7 @@ class DiskStore:
             return None
         with self._lock:
             self._counts["loads"] += 1
-        with suppress(OSError):
-            os.utime(self._folder / f"{key}.json")
+        self._note_use()
         return files.unpacked(entry.tokens), state
 
     def save(self, scope: str, tokens: Sequence[int], state: list[Any]) -> None:
@@ -142,9 +153,9 @@ class DiskStore:
         if nbytes > self._max_bytes:
             return self._count("saves_skipped")
         kept = list(tokens)
-        self.later(lambda: self._save(key, scope, kept, state, trimmable, nbytes))
+        self._later(lambda: self._save(key, scope, kept, state, trimmable, nbytes))
 
-    def later(self, job: Callable[[], None]) -> None:
+    def _later(self, job: Callable[[], None]) -> None:
         """Has the thread do a small job among its own; it may come to nothing."""
         try:
             self._jobs.put_nowait(job)
@@ -178,6 +189,7 @@ class DiskStore:
         """Ends the thread when it has done its work, in ``timeout`` seconds at most. A save that is cut off leaves
         nothing behind."""
         self._closing = True
+        self._note_use()
         writer = self._writer
         if writer is None:
             return
@@ -207,8 +219,17 @@ class DiskStore:
             self._counts["saves"] += 1
         self._tidy()
 
+    def _note_use(self) -> None:
+        """A manifest's time is that of its last use, for all servers."""
+        with self._lock:
+            used, self._used = self._used, set()
+        for key in used:
+            with suppress(OSError):
+                os.utime(self._folder / f"{key}.json")
+
     def _tidy(self) -> None:
         """Makes the index what the folder is, and the folder what it should be."""
+        self._note_use()
         manifests: list[tuple[float, str]] = []
         others: list[str] = []
         for name in _names(self._folder):
@@ -259,6 +280,10 @@ class DiskStore:
                 (self._folder / name).unlink()
         except Damaged as error:
             self._damaged(key, name, None, error)
+        except files.Outdated:
+            with suppress(OSError):
+                (self._folder / name).unlink()
+            self._count("removed")
         except OSError as error:
             logger.warning("the manifest of a saved state cannot be read (%s)", _why(error))
         return None
@@ -269,7 +294,7 @@ class DiskStore:
             return False
         try:
             return files.read_manifest(self._folder / f"{state[:32]}.json").state == state
-        except (OSError, Damaged):
+        except (OSError, Damaged, files.Outdated):
             return False
 
     def _damaged(self, key: str, manifest: str, state: str | None, error: Damaged) -> None:

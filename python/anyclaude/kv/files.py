@@ -39,6 +39,10 @@ class Damaged(Exception):
     """A file is not what was written, or not one of ours."""
 
 
+class Outdated(Exception):
+    """A manifest was written by another version."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What is known of a saved state."""
@@ -136,7 +140,7 @@ def write(
 def read_manifest(path: Path) -> Manifest:
     """Reads a manifest.
 
-    Raises ``FileNotFoundError`` if it has gone, other ``OSError``, and ``Damaged``.
+    Raises ``FileNotFoundError`` if it has gone, other ``OSError``, ``Outdated`` and ``Damaged``.
     """
     with _opened(path) as file:
         if os.fstat(file.fileno()).st_size > MAX_MANIFEST_BYTES:
@@ -148,7 +152,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         found: dict[str, Any] = json.loads(text)
         if found.pop("format") != FORMAT:
-            raise Damaged("the manifest is of another version")
+            raise Outdated
         found["tokens"] = packed(found["tokens"])
         manifest = Manifest(**found)
         is_ours = (

@@ -6,17 +6,22 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from ..errors import ConfigError
 from . import disk
 from .cache import PrefixCache
 from .disk import DiskStore
 from .memory import total
 from .monitor import Monitor, default_reserve
-from .options import CacheSettings
+from .options import CacheSettings, default_disk
 from .warm import LOOK_EVERY, Ask, LastPrompts, Progress, Prompt, Warming, bodies, read
 
 logger = logging.getLogger("anyclaude.kv")
+
+LATEST_SHARE = 4
+"""One part in so many of the budget is filled before anybody asks, at most."""
 
 
 class PrefixCacheHandle:
@@ -33,8 +38,7 @@ class PrefixCacheHandle:
         self._reserve = default_reserve(total())
         self.settings = settings
         """What was set."""
-        if settings.disk is not None:
-            disk.prepare(settings.disk)
+        self._folder = _usable(settings.disk)
         self._lock = threading.Lock()
         self._cache: PrefixCache | None = None
         self._disk: DiskStore | None = None
@@ -43,18 +47,36 @@ class PrefixCacheHandle:
         self._busy = 0
         self._idle = threading.Condition()
         self._waiting: list[Warming] = []
-        self._last = None if settings.disk is None else LastPrompts(settings.disk)
+        self._last = None if self._folder is None else LastPrompts(self._folder)
 
     def opened(self) -> PrefixCache:
         """The cache; made and watched over from the first call on, until ``close``."""
         with self._lock:
             if self._cache is None:
                 settings = self.settings
-                self._disk = None if settings.disk is None else DiskStore(settings.disk, settings.disk_bytes)
+                self._disk = self._store()
                 self._cache = PrefixCache(max_bytes=settings.memory, disk=self._disk)
                 self._monitor = Monitor(self._cache, reserve=self._reserve)
                 self._monitor.start()
             return self._cache
+
+    def _store(self) -> DiskStore | None:
+        if self._folder is None:
+            return None
+        try:
+            return DiskStore(self._folder, self.settings.disk_bytes)
+        except ConfigError as error:  # it could be used when it was named
+            logger.warning("nothing is saved: %s", error)
+            return None
+
+    def load_latest(self, scope: str) -> None:
+        """Loads the saved state that was used last: most likely the next session begins with it. For the thread that runs
+        the model, once the model is there; the others are loaded when they are asked for."""
+        with self._lock:
+            cache, store = self._cache, self._disk
+        tokens = store.latest(scope, self.settings.memory // LATEST_SHARE) if store else None
+        if cache is not None and tokens:
+            cache.fetch(scope, [*tokens, tokens[-1]])
 
     def stats(self) -> dict[str, int]:
         """Counts since the server started, and what the cache holds: plain numbers, those of the disk by ``disk_``."""
@@ -147,3 +169,20 @@ class PrefixCacheHandle:
     def __repr__(self) -> str:
         numbers: dict[str, Any] = self.stats()
         return f"<{type(self).__name__} {'open' if numbers else 'closed'} entries={numbers.get('entries', 0)}>"
+
+
+def _usable(folder: Path | None) -> Path | None:
+    """The folder, made where it was not there. Where the default one cannot be used, the cache does without a disk.
+
+    Raises ``ConfigError`` for one that somebody has named.
+    """
+    if folder is None:
+        return None
+    try:
+        disk.prepare(folder)
+    except ConfigError as error:
+        if folder != default_disk():
+            raise
+        logger.warning("nothing is saved: %s", error)
+        return None
+    return folder

@@ -62,12 +62,12 @@ class CachedGenerator:
             self.anyclaude_handle.close()
 
     def _anyclaude_prepare(self, cache: ServerCache) -> None:
-        """Does before the first request what would make its answer late: files of the model are read for its scope, and
-        its template is compiled."""
+        """Does before the first request what would make its answer late: the model's files are read for its scope, its
+        template is compiled, and the saved state that was used last is loaded."""
         try:
             self.model_provider.load_default()
             if self.model_provider.model is not None:
-                cache.scope()
+                self.anyclaude_handle.load_latest(cache.scope())
                 self.model_provider.tokenizer.apply_chat_template([{"role": "user", "content": "."}], tokenize=True)
         except Exception as error:  # the server tries the same, and tells what it makes of it
             logger.debug("the model is not ready (%s)", type(error).__name__)
