@@ -151,11 +151,7 @@ def test_a_client_that_leaves_ends_the_reading_of_its_prompt(real):
 
 def test_a_script_of_ones_own(tmp_path):
     """The README's lines."""
-<<<<<<< HEAD
-    script, *_ = re.findall(r"^```py\n(.*?)^```", README, re.M | re.S)
-=======
     [script] = re.findall(r"^```py\n([^`]*vllm_mlx\.install.*?)^```", README, re.M | re.S)
->>>>>>> main
     port = free_port()
     code = script.replace('"MODEL"', repr(str(TINY))).replace("8000", str(port))
     python = str(CACHE / "venv/vllm-mlx/bin/python")
