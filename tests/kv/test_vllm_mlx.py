@@ -88,6 +88,21 @@ class Batching:
         return list(found.values())
 
 
+TIE = 1e-4
+"""Of two logits this near, none is the greater: that depends on how many tokens were read at once."""
+
+
+def assert_same(model: Model, prompt: list[int], said: list[int], plain: list[int]) -> None:
+    """Up to a place where two tokens are equally likely, which comes once in thousands."""
+    at = next((at for at, (one, other) in enumerate(zip(said, plain)) if one != other), None)
+    if at is None:
+        assert len(said) == len(plain)
+        return
+    logits = model.read([*prompt, *plain[:at]], model.new_state())
+    near = abs(float(logits[said[at]] - logits[plain[at]]))
+    assert near < TIE, (model.kind, len(prompt), at, near, said[at:][:5], plain[at:][:5])
+
+
 def conversations() -> Iterator[list[list[int]]]:
     """Prompts, some at a time, of conversations that go on, repeat themselves and are asked anew."""
     order = random.Random(3)
@@ -116,8 +131,9 @@ def test_batching_says_the_same(model: Model, tokenizer: Any, params: dict[str, 
     for prompts in groups:
         notes = [Note() for _ in prompts]
         said = cached.answer(zip(prompts, notes), **params)
-        assert said == plain.answer(((prompt, Note()) for prompt in prompts), **params), model.kind
-        for prompt, told in zip(prompts, notes):
+        without = plain.answer(((prompt, Note()) for prompt in prompts), **params)
+        for prompt, told, one, other in zip(prompts, notes, said, without):
+            assert_same(model, prompt, one, other)
             assert told.cached is not None and 0 <= told.cached + told.written <= len(prompt)
             read, reused = read + len(prompt), reused + told.cached
     assert reused > 0.5 * read, (model.kind, reused, read)
@@ -192,7 +208,8 @@ def test_simple_says_the_same(model: Model, simple: Simple, params: dict[str, An
     read = reused = 0
     for prompt in (prompt for prompts in conversations() for prompt in prompts):
         told = Note()
-        assert simple.answer(prompt, told, **params) == simple.plain_answer(prompt, **params), model.kind
+        said = simple.answer(prompt, told, **params)
+        assert_same(model, prompt, said, simple.plain_answer(prompt, **params))
         assert told.cached is not None
         read, reused = read + len(prompt), reused + told.cached
     assert reused > 0.4 * read, (model.kind, reused, read)
