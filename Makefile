@@ -129,6 +129,7 @@ soak: setup-tests cli wheel-installed embedded ## a long run under load (SOAK_SE
 	tests/e2e/isolate.py $(PYTEST) tests/e2e/test_soak.py -m soak $(ARGS)
 	KV_TOKENS=200 KV_REQUESTS=10000 $(VENV)/mlx/bin/python -m pytest tests/kv/test_same_tokens.py tests/kv/test_growth.py \
 		-o timeout=3600
+	KV_TOKENS=200 $(VENV)/vllm-mlx/bin/python -m pytest tests/kv/test_vllm_mlx.py -k says_the_same -o timeout=3600
 	KV_SESSIONS=10000 tests/e2e/isolate.py $(PYTEST) tests/e2e/test_kv_growth.py
 
 bench: ## run the benches

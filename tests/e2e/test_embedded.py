@@ -129,8 +129,6 @@ def test_claude_code(real, tmp_path):
         assert run.results == ["anyclaude"] and run.text.strip() == TEXT, run
 
 
-# vllm-mlx without batching reads a prompt to its end, whoever asked.
-@pytest.mark.parametrize("real", ["mlx-lm", "vllm-mlx-batching"], indirect=True)
 def test_a_client_that_leaves_ends_the_reading_of_its_prompt(real):
     """Half a minute of reading is not gone on with."""
     with httpx.Client(trust_env=False, timeout=60) as client:

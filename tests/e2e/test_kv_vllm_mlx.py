@@ -241,6 +241,25 @@ def test_warmed_up_before_anybody_asks(mode, key, tmp_path):
         server.stop()
 
 
+def test_a_warm_up_gives_way(mode, tmp_path):
+    """Of a prompt that takes ten seconds and more, a short question does not wait for the end."""
+    file = tmp_path / "prompts.json"
+    file.write_text(json.dumps({"system": words(12_000), "tools": TOOLS}))
+    server = start(mode, tmp_path, "--anyclaude-warm", str(file))
+    try:
+        begun = time.monotonic()
+        asked = Asked(server, "hi", system=None, tools=None)
+        waited = time.monotonic() - begun
+        assert asked.reply.text.strip() == TEXT and "warm-up: 1 of 1" not in server.log()
+        deadline = begun + 120
+        while "warm-up: 1 of 1" not in server.log():
+            assert time.monotonic() < deadline, server.log()[-3000:]
+            time.sleep(0.1)
+        assert waited < (time.monotonic() - begun) / 2, waited
+    finally:
+        server.stop()
+
+
 def test_the_last_session_is_warmed_up(mode, tmp_path):
     server = start(mode, tmp_path)
     try:

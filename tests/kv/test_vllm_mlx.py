@@ -222,6 +222,30 @@ def test_simple_keeps_what_an_abandoned_answer_has_computed(simple: Simple) -> N
     assert told.cached == len(prompt) - 1
 
 
+class Leaving(Note):
+    """Of a client that leaves while its prompt is read."""
+
+    looks = 0
+
+    @property
+    def is_gone(self) -> bool:
+        self.looks += 1
+        return self.looks > 2
+
+    @is_gone.setter
+    def is_gone(self, value: bool) -> None:
+        pass
+
+
+def test_simple_reads_no_further_for_who_has_gone(simple: Simple) -> None:
+    """And keeps what it has read."""
+    prompt = next(conversation(11, 1)) * 3
+    assert simple.answer(prompt, Leaving()) == []
+    said = simple.answer(prompt, told := Note())
+    assert told.cached is not None and 64 <= told.cached < len(prompt) - 1
+    assert said == simple.plain_answer(prompt)
+
+
 def test_simple_reads_anew_when_a_state_is_of_no_use(tokenizer: Any, caplog: pytest.LogCaptureFixture) -> None:
     """An answer needs no cache."""
     other = load("rotating")
@@ -293,6 +317,18 @@ def test_refused_settings(flag: str, settings: dict[str, Any]) -> None:
     defaults = SimpleNamespace(scheduler_config=config, continuous_batching=True, prefix_trie_cache=False)
     with pytest.raises(ConfigError, match=flag):
         vllm_mlx.server.load_model_registry({}, defaults=defaults, memory_budget_gb=1)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(vllm_mlx.engine.simple, "build_system_prompt_cache_prefix"), (vllm_mlx.server, "load_model_registry")],
+)
+def test_another_shape_of_the_server_is_a_clear_error(module: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = vllm_mlx.scheduler.Scheduler, vllm_mlx.engine.simple.SimpleEngine
+    monkeypatch.delattr(module, name)
+    with pytest.raises(ConfigError, match=f"has no {name} in {module.__name__}; .*tried with vllm-mlx 0.6.0"):
+        inside.prepare(vllm_mlx.server, HANDLE, "0.6.0")
+    assert classes == (vllm_mlx.scheduler.Scheduler, vllm_mlx.engine.simple.SimpleEngine)
 
 
 def test_the_tries_flag_is_refused_where_it_has_a_meaning() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
@@ -21,6 +22,8 @@ class Note:
         """Tokens of the prompt that were taken from the cache; ``None`` as long as nobody has looked."""
         self.written = 0
         """Tokens of the prompt that were computed for this request and are in the cache now."""
+        self.is_gone = False
+        """Nobody waits for the answer any more."""
 
 
 NOTE: ContextVar[Note | None] = ContextVar("anyclaude_note", default=None)
@@ -49,10 +52,22 @@ class CountedUsage:
             return
         note = Note()
         token = NOTE.set(note)
+
+        async def received() -> _Message:
+            message: _Message = await receive()
+            note.is_gone = note.is_gone or message["type"] == "http.disconnect"
+            return message
+
+        app = asyncio.ensure_future(self._app(scope, received, _Counting(note, send).send))
+        NOTE.reset(token)
         try:
-            await self._app(scope, receive, _Counting(note, send).send)
-        finally:
-            NOTE.reset(token)
+            # A cancellation is seen here at once. What the app does about it may take as long as a prompt is read.
+            await asyncio.shield(app)
+        except asyncio.CancelledError:
+            note.is_gone = True
+            app.cancel()
+            await app
+            raise
 
 
 class _Counting:

@@ -35,6 +35,10 @@ class _Unusable(Exception):
     """A state from the cache, with which the model failed."""
 
 
+class _Gone(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class _Model(NamedTuple):
     """A model whose prompts are cached."""
 
@@ -128,6 +132,7 @@ class Simple:
                 yield from plain(model, tokenizer, prompt, max_tokens, **kwargs)
                 return
             kwargs.setdefault("prefill_step_size", known.step)
+            kwargs.setdefault("prompt_progress_callback", _looking_at(NOTE.get()))
             yield from self._answer(plain, known, model, tokenizer, prompt, max_tokens, kwargs)
 
         return stream_generate
@@ -165,7 +170,7 @@ class Simple:
         state = self._make(model) if found is None else found.state
         answer: list[int] = []
         try:
-            rest = self._read(model, prompt, state, kwargs["prefill_step_size"])
+            rest = self._read(model, prompt, state, kwargs)
             done = len(prompt.tokens) - len(rest)
             for piece in plain(model, tokenizer, self._array(rest), max_tokens, prompt_cache=state, **kwargs):
                 answer.append(int(piece.token))
@@ -174,6 +179,9 @@ class Simple:
                     # Before the answer's end is sent, which says what the cache has got.
                     prompt.end(state, prompt.tokens + answer)
                 yield piece
+        except _Gone:
+            # Who comes back with it finds what has been read so far.
+            prompt.end(state, prompt.tokens)
         except Exception as error:
             if answer or found is None:
                 raise
@@ -182,22 +190,31 @@ class Simple:
             if answer:
                 prompt.end(state, prompt.tokens + answer)
 
-    def _read(self, model: Any, prompt: Prompt, state: Any, step: int) -> list[int]:
+    def _read(self, model: Any, prompt: Prompt, state: Any, kwargs: dict[str, Any]) -> list[int]:
         """Reads a prompt up to the last place where its state is kept; gives the rest."""
         stops = prompt.stops(self._make(model))
         *heads, rest = prompt.segments(stops)
+        reading = {name: kwargs[name] for name in ("prefill_step_size", "prompt_progress_callback")}
         for head, stop in zip(heads, stops):
             # For no token, it computes nothing but the state.
-            none = self._generate.generate_step(
-                self._array(head), model, max_tokens=0, prompt_cache=state, prefill_step_size=step
-            )
-            for _ in none:
+            array = self._array(head)
+            for _ in self._generate.generate_step(array, model, max_tokens=0, prompt_cache=state, **reading):
                 pass
             prompt.keep(state, stop)
         return rest
 
     def _array(self, tokens: list[int]) -> Any:
         return self._generate.mx.array(tokens)
+
+
+def _looking_at(note: Note | None) -> Callable[[int, int], None]:
+    """What mlx-lm calls after each piece of a prompt. Alone, the engine reads prompts to their end, whoever asked."""
+
+    def look(read: int, total: int) -> None:
+        if note is not None and note.is_gone and read > 0:
+            raise _Gone
+
+    return look
 
 
 def _tokens(tokenizer: Any, prompt: Any) -> list[int]:

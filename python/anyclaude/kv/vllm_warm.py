@@ -20,7 +20,8 @@ def asking(app: Any, path: str, key: Callable[[], str | None], loop: asyncio.Abs
     """
 
     def ask(body: bytes, check: Callable[[], None]) -> None:
-        answer = asyncio.run_coroutine_threadsafe(_post(app, path, key(), body), loop)
+        leaves = asyncio.Event()
+        answer = asyncio.run_coroutine_threadsafe(_post(app, path, key(), body, leaves), loop)
         while True:
             try:
                 status = answer.result(LOOK_EVERY)
@@ -28,7 +29,8 @@ def asking(app: Any, path: str, key: Callable[[], str | None], loop: asyncio.Abs
                 try:
                     check()
                 except BaseException:
-                    answer.cancel()
+                    # As a client does: the server ends what it is at by itself.
+                    loop.call_soon_threadsafe(leaves.set)
                     raise
             else:
                 if status != 200:
@@ -38,7 +40,7 @@ def asking(app: Any, path: str, key: Callable[[], str | None], loop: asyncio.Abs
     return ask
 
 
-async def _post(app: Any, path: str, key: str | None, body: bytes) -> int:
+async def _post(app: Any, path: str, key: str | None, body: bytes, leaves: asyncio.Event) -> int:
     """The status of the answer."""
     sent: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
     status = 0
@@ -46,7 +48,7 @@ async def _post(app: Any, path: str, key: str | None, body: bytes) -> int:
     async def receive() -> dict[str, Any]:
         if sent:
             return sent.pop()
-        await asyncio.Event().wait()  # nobody goes away
+        await leaves.wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
