@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -316,13 +317,26 @@ os._exit(0)
 """
 
 
-def child(folder: Path, prompts: list[int], stop: int = 0) -> subprocess.Popen:
-    code = CHILD.format(tests=str(Path(__file__).parent), folder=str(folder), prompts=prompts, stop=stop)
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+@pytest.fixture
+def child() -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts another process that saves states of the full model; none outlives its test."""
+    started: list[subprocess.Popen] = []
+
+    def start(folder: Path, prompts: list[int], stop: int = 0) -> subprocess.Popen:
+        code = CHILD.format(tests=str(Path(__file__).parent), folder=str(folder), prompts=prompts, stop=stop)
+        started.append(subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_killed_in_the_middle_of_a_save(full: Model, tmp_path: Path, stop: int) -> None:
+def test_killed_in_the_middle_of_a_save(
+    full: Model, tmp_path: Path, child: Callable[..., subprocess.Popen], stop: int
+) -> None:
     """With the state written, with the manifest written, with both in place: nothing older is lost."""
     saved(full, tmp_path, [50, *TOKENS]).close()
     process = child(tmp_path, [51], stop)
@@ -331,7 +345,6 @@ def test_killed_in_the_middle_of_a_save(full: Model, tmp_path: Path, stop: int) 
     assert beside.stats()["entries"] == (2 if stop == 3 else 1) and len(list(tmp_path.iterdir())) > 2
     os.kill(process.pid, signal.SIGKILL)
     process.wait(10)
-    process.stdout.close()
     store = DiskStore(tmp_path, MANY)
     cache = PrefixCache(max_bytes=MANY, disk=store)
     assert cache.fetch("model", [50, *TOKENS, 1]) is not None
@@ -340,13 +353,14 @@ def test_killed_in_the_middle_of_a_save(full: Model, tmp_path: Path, stop: int) 
 
 
 @pytest.mark.timeout(300)
-def test_two_servers_share_a_folder(full: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_two_servers_share_a_folder(
+    full: Model, tmp_path: Path, child: Callable[..., subprocess.Popen], caplog: pytest.LogCaptureFixture
+) -> None:
     """Two processes save the same prompts and others at the same time, beside one that saves here."""
     children = [child(tmp_path, [*range(1, 9), own]) for own in (20, 21)]
     store = saved(full, tmp_path, *([number, *TOKENS] for number in range(4, 10)))
     for process in children:
-        output, _ = process.communicate(timeout=200)
-        assert process.returncode == 0 and output == "done\n"
+        assert process.wait(200) == 0 and process.stdout is not None and process.stdout.read() == "done\n"
     with caplog.at_level(logging.WARNING, "anyclaude.kv"):
         fresh = PrefixCache(max_bytes=MANY, disk=DiskStore(tmp_path, MANY))
         for number in [*range(1, 10), 20, 21]:
