@@ -22,6 +22,10 @@ LOAD_GAIN = 128
 file is read."""
 
 
+LEAST_REUSED = 16
+"""Fewer tokens are computed faster than a state is copied: what all templates begin with is no reason to."""
+
+
 class Disk(Protocol):
     """Where pinned states outlive the process."""
 
@@ -85,6 +89,9 @@ class PrefixCache:
         if match is None:
             return None
         slot = match["slot"]
+        if match["reused"] < LEAST_REUSED:
+            self._index.release(slot)
+            return None
         try:
             own = states.prefix_copy(self._states[slot], match["reused"])
         finally:
