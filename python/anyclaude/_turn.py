@@ -316,7 +316,7 @@ class Watched:
         context, tokens = self._generator.generate(*arguments, progress_callback=progress, **named)
         try:
             self._turn.check()
-        except ClientGone:
+        except BaseException:  # whatever says that nobody waits
             context.stop()
             raise
         return context, self._watched(tokens)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,11 @@ class DiskStore:
             self._forget(key)
             return None
         except Damaged as error:
-            self._damaged(key, f"{key}.json", entry.state, error)
+            self._damaged(key, self._inode(key, entry), entry.state, error)
             return None
-        except OSError as error:
-            logger.warning("a saved state could not be read (%s); it is computed again", _why(error))
+        except (OSError, files.Unreadable) as error:  # its bytes are what they were: the next start may read it
+            why = _why(error) if isinstance(error, OSError) else error
+            logger.warning("a saved state could not be read (%s): it is computed again", why)
             self._forget(key)
             return None
         with self._lock:
@@ -255,17 +257,15 @@ class DiskStore:
         for name in others:
             # Files of a save that was killed, and states that lost to another process' of the same name. One that was
             # under way a moment ago may have got its manifest since.
-            if name in kept or files.is_being_written(self._folder / name) or self._is_named(name):
-                continue
-            with suppress(OSError):
-                (self._folder / name).unlink()
+            if name not in kept:
+                files.remove_unless(self._folder / name, partial(self._is_named, name))
         with self._lock:
             self._entries = entries
         self._read = {key: read for key, read in self._read.items() if key in entries}
 
     def _look(self, name: str) -> Manifest | None:
         """A manifest whose state is there; anything else is removed."""
-        key = name.removesuffix(".json")
+        key, inode = name.removesuffix(".json"), None
         try:
             inode = os.lstat(self._folder / name).st_ino
             known = self._read.get(key)
@@ -276,13 +276,11 @@ class DiskStore:
             return entry
         except FileNotFoundError:
             # Its state has gone, or all of it, by another process that tidies up.
-            with suppress(OSError):
-                (self._folder / name).unlink()
+            self._unlink_manifest(name, inode)
         except Damaged as error:
-            self._damaged(key, name, None, error)
+            self._damaged(key, inode, None, error)
         except files.Outdated:
-            with suppress(OSError):
-                (self._folder / name).unlink()
+            self._unlink_manifest(name, inode)
             self._count("removed")
         except OSError as error:
             logger.warning("the manifest of a saved state cannot be read (%s)", _why(error))
@@ -297,15 +295,21 @@ class DiskStore:
         except (OSError, Damaged, files.Outdated):
             return False
 
-    def _damaged(self, key: str, manifest: str, state: str | None, error: Damaged) -> None:
+    def _damaged(self, key: str, inode: int | None, state: str | None, error: Damaged) -> None:
         logger.warning("a saved state is damaged (%s): it is removed, and computed again", error)
         with self._lock:
             self._entries.pop(key, None)
             self._counts["damaged"] += 1
-        for name in (manifest, state):
-            if name is not None:
-                with suppress(OSError):
-                    (self._folder / name).unlink()
+        self._unlink_manifest(f"{key}.json", inode)
+        if state is not None:
+            with suppress(OSError):
+                (self._folder / state).unlink()
+
+    def _unlink_manifest(self, name: str, inode: int | None) -> None:
+        """Removes a manifest that has been read, unless another process has put a new one in its place since."""
+        with suppress(OSError):
+            if os.lstat(self._folder / name).st_ino == inode:
+                (self._folder / name).unlink()
 
     def _remove(self, manifest: str, state: str) -> None:
         """The manifest first: without it the state is nobody's."""
@@ -313,6 +317,14 @@ class DiskStore:
             with suppress(OSError):
                 (self._folder / name).unlink()
         self._count("removed")
+
+    def _inode(self, key: str, entry: Manifest) -> int | None:
+        """That of the manifest that an entry was read from; ``None`` if another one has its name now."""
+        with suppress(OSError, Damaged, files.Outdated):
+            inode = os.lstat(self._folder / f"{key}.json").st_ino
+            if files.read_manifest(self._folder / f"{key}.json") == entry:
+                return inode
+        return None
 
     def _forget(self, key: str) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import importlib
@@ -10,7 +11,7 @@ import os
 import re
 import secrets
 from array import array
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -35,8 +36,16 @@ READ_BYTES = 1 << 20
 READERS = min(4, os.cpu_count() or 1)
 
 
+NEW_FILES = 10
+"""Attempts to make a file that nobody removes before it is locked. The first one is enough but for an unlucky moment."""
+
+
 class Damaged(Exception):
     """A file is not what was written, or not one of ours."""
+
+
+class Unreadable(Exception):
+    """The engine could not load a file that is whole: it may have had no memory for it."""
 
 
 class Outdated(Exception):
@@ -74,7 +83,7 @@ class Manifest:
 
 
 def packed(tokens: Iterable[int]) -> bytes:
-    """Tokens as bytes that are compared in no time. Eight each: servers put checksums of images among them.
+    """Tokens as bytes that are compared in no time. Eight each: what servers take for tokens may be more than that.
 
     Raises ``TypeError`` or ``OverflowError`` for what is no token.
     """
@@ -116,6 +125,10 @@ def write(
     name = key(scope, packed_tokens)
     with _unfinished(folder, ".safetensors") as (path, descriptor):
         engine.save_prompt_cache(str(path), list(state))
+        # The engine opens it by its name, and makes it anew for all to read if somebody has removed it.
+        if not _is_at(path, descriptor):
+            raise FileNotFoundError(errno.ENOENT, "the file was removed while it was written")
+        os.fchmod(descriptor, 0o600)
         os.fsync(descriptor)
         size = os.stat(path).st_size
         final = folder / f"{name}-{secrets.token_hex(8)}.safetensors"
@@ -170,7 +183,7 @@ def read_manifest(path: Path) -> Manifest:
 def read_state(folder: Path, manifest: Manifest) -> list[Any]:
     """Loads a state; its arrays are there when it returns. To be called on the thread that runs the model.
 
-    Raises ``FileNotFoundError`` if it has gone, other ``OSError``, and ``Damaged``.
+    Raises ``FileNotFoundError`` if it has gone, other ``OSError``, ``Damaged``, and ``Unreadable``.
     """
     path = folder / manifest.state
     with _opened(path) as file:
@@ -182,10 +195,10 @@ def read_state(folder: Path, manifest: Manifest) -> list[Any]:
     try:
         state = cast("list[Any]", engine.load_prompt_cache(str(path)))
         mlx.eval([layer.state for layer in state])
-    except FileNotFoundError:
-        raise
-    except Exception as error:  # the engine's readers raise what they meet
-        raise Damaged(f"the engine cannot read it ({type(error).__name__})") from error
+    except Exception as error:  # the engine's readers raise what they meet, of a file that has gone, too
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, "the state has gone") from error
+        raise Unreadable(f"the engine cannot load it ({type(error).__name__})") from error
     if _classes(state) != manifest.classes:
         raise Damaged("its classes are others")
     return state
@@ -216,16 +229,16 @@ def _digest(file: int, start: int) -> str:
     return digest.hexdigest()
 
 
-def is_being_written(path: Path) -> bool:
-    """Whether a process holds the lock of a file that it writes. The lock of one that was killed has gone with it."""
-    try:
-        with _opened(path) as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+def remove_unless(path: Path, is_wanted: Callable[[], bool]) -> None:
+    """Removes a file that a killed process has left, unless it turns out to be wanted.
+
+    The lock of a file is its writer's, and goes with the writer. It is held here while the file is removed, so that a
+    writer which waits for it sees that it has to begin anew. What cannot be locked stays.
+    """
+    with suppress(OSError), _opened(path) as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not is_wanted():
+            path.unlink()
 
 
 def sync(folder: Path) -> None:
@@ -258,15 +271,40 @@ def _text(manifest: Manifest) -> bytes:
 @contextmanager
 def _unfinished(folder: Path, suffix: str) -> Generator[tuple[Path, int]]:
     """A new locked file that is removed unless it got another name."""
-    path = folder / f".unfinished-{secrets.token_hex(8)}{suffix}"
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600)
+    path, descriptor = _new_locked(folder, suffix)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield path, descriptor
     finally:
         with suppress(OSError):
             path.unlink()
         os.close(descriptor)
+
+
+def _new_locked(folder: Path, suffix: str) -> tuple[Path, int]:
+    """A new file, private and locked."""
+    for _ in range(NEW_FILES):
+        path = folder / f".unfinished-{secrets.token_hex(8)}{suffix}"
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_at(path, descriptor):
+                return path, descriptor
+        except BaseException:
+            with suppress(OSError):
+                path.unlink()
+            os.close(descriptor)
+            raise
+        # Another process has tidied up before the lock was there.
+        os.close(descriptor)
+    raise FileNotFoundError(errno.ENOENT, "each new file is removed at once by another process")
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

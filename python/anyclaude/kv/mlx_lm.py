@@ -13,7 +13,7 @@ from typing import Any
 from .handle import PrefixCacheHandle
 from .segments import Renders, Systems, cut, turn_starts
 from .server_cache import ServerCache, failed
-from .tickets import Ticket
+from .tickets import Ticket, Tickets
 
 logger = logging.getLogger("anyclaude.kv")
 
@@ -78,7 +78,7 @@ class CachedGenerator:
             return self.plain.generate(self, request, *arguments, **named)
         ticket = request.anyclaude_ticket = self._anyclaude_here.ticket = Ticket()
         context, tokens = self.plain.generate(self, request, *arguments, **named)
-        return context, _until_stored(tokens, ticket)
+        return context, _until_stored(tokens, self.prompt_cache.tickets, ticket)
 
     def anyclaude_ticket(self) -> Ticket | None:
         """That of the request which this thread has asked last."""
@@ -101,10 +101,12 @@ class CachedGenerator:
     def _in_pieces(self, cache: ServerCache, renders: Renders, request: Any, result: Any) -> Any:
         prompt, segments, kinds, state, vision = result
         prompt = list(prompt)
-        # Images are looked up by what tells them apart, and are read in one piece.
-        cache.begin(getattr(request, "anyclaude_ticket", None), prompt if vision is None else list(vision.cache_key))
         if vision is not None:
+            # The server looks it up by numbers below 0 that tell the images apart.
+            cache.begin(None, [])
             return result
+        ticket = getattr(request, "anyclaude_ticket", None)
+        cache.begin(ticket, prompt)
         reused = cache.fetch_ahead(prompt)
         ends: dict[int, str] = {}
         place = 0
@@ -115,6 +117,7 @@ class CachedGenerator:
         if not system and renders.prompt is not None:
             # The server looks for it only where the last message is the user's and there is a system message.
             system = renders.system_end(request.messages)
+        cache.system_ends(ticket, system)
         if not cache.can_be_cut:
             points = sorted({*ends, system, *turn_starts(prompt, cache.opening)} - {0})
             ends = dict.fromkeys(cache.checkpoints(prompt, points, reused), "user")
@@ -167,7 +170,9 @@ def put_in(module: Any, handle: PrefixCacheHandle) -> None:
     module.ResponseGenerator = type(plain.__name__, (CachedGenerator, plain), own)
 
 
-def _until_stored(tokens: Iterator[Any], ticket: Ticket) -> Iterator[Any]:
-    yield from tokens
-    if ticket.is_open:
-        ticket.stored.wait(STORE_SECONDS)
+def _until_stored(tokens: Iterator[Any], tickets: Tickets, ticket: Ticket) -> Iterator[Any]:
+    try:
+        yield from tokens
+        tickets.wait_until_stored(ticket, STORE_SECONDS)
+    finally:
+        tickets.close(ticket)

@@ -8,11 +8,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from . import states
 from .cache import PrefixCache, Reused
 from .fingerprint import scope
 from .handle import PrefixCacheHandle
 from .segments import opening_tokens
-from .tickets import Ticket, Tickets
+from .tickets import Same, Ticket, Tickets
 
 logger = logging.getLogger("anyclaude.kv")
 
@@ -22,6 +23,8 @@ leaves in the middle would have computed for nothing. With fewer the copy costs 
 
 LEAST_PINNED = 256
 """System prompts with fewer tokens are computed faster than they are looked for on disk."""
+
+_QUANTISED = "QuantizedKVCache"
 
 _ALWAYS_CUT = frozenset({"KVCache", "QuantizedKVCache", "ConcatenateKVCache"})
 
@@ -47,6 +50,8 @@ class ServerCache:
         """Any state of the model can be cut anywhere."""
         self.opening: frozenset[int] = frozenset()
         """The tokens that open turns."""
+        self._has_draft = False
+        self._quantised_from = 0
 
     def serve(self, provider: Any) -> None:
         """The server's models are those of ``provider``; its flag for the size goes before our default."""
@@ -67,6 +72,8 @@ class ServerCache:
             quantised = {
                 name: getattr(arguments, name, None) for name in ("kv_bits", "kv_group_size", "quantized_kv_start")
             }
+            self._quantised_from = int(getattr(arguments, "quantized_kv_start", None) or 0) if bits else 0
+            self._has_draft = provider.draft_model is not None
             self._scope = scope(
                 path, adapter=adapter, draft=draft, tokenizer=provider.tokenizer,
                 template_args=arguments.chat_template_args, cache=empty, quantisation=quantised if bits else None,
@@ -80,14 +87,28 @@ class ServerCache:
         """The prompt that is looked up next is this request's."""
         self._asking, self._fetched = ticket, None
         if ticket is not None:
-            ticket.prompt = tokens
-            self.tickets.open(ticket)
+            self.tickets.open(ticket, tokens)
+
+    def system_ends(self, ticket: Ticket | None, place: int) -> None:
+        """System prompt and tools of a request's prompt end there; 0 where that is not known."""
+        if ticket is not None and ticket.same is not None:
+            ticket.same.system = place
 
     def fetch_ahead(self, tokens: list[int]) -> int:
         """Looks a prompt up; the server's own look-up, which comes next, gets what was found. Gives its length."""
-        found = self._cache.fetch(self.scope(), tokens)
+        found = self._fetch(tokens)
         self._fetched = tokens, found
         return 0 if found is None else found.tokens
+
+    def _fetch(self, tokens: list[int]) -> Reused | None:
+        """What the cache has of a prompt."""
+        found = self._cache.fetch(self.scope(), tokens)
+        return None if found is None or self._is_too_rounded(found.state, found.tokens) else found
+
+    def _is_too_rounded(self, state: Sequence[Any], tokens: int) -> bool:
+        """Whether a beginning of so many tokens would not be quantised if it were computed alone: the server begins
+        with that at a length that its user sets."""
+        return tokens < self._quantised_from and any(type(layer).__name__ == _QUANTISED for layer in state)
 
     def checkpoints(self, tokens: list[int], points: Sequence[int], reused: int) -> list[int]:
         """Where a state that cannot be cut is worth a copy."""
@@ -96,9 +117,11 @@ class ServerCache:
     def fetch_nearest_cache(self, model: Any, tokens: list[int]) -> tuple[list[Any] | None, list[int]]:
         """A state that holds the beginning of a prompt, and the rest of the prompt, at least one token."""
         (fetched, ticket), self._fetched, self._asking = (self._fetched, self._asking), None, None
+        if _has_images(tokens):
+            return None, tokens
         try:
             if fetched is None or fetched[0] != tokens:
-                found = self._cache.fetch(self.scope(), tokens)
+                found = self._fetch(tokens)
             else:
                 found = fetched[1]
         except Exception as error:
@@ -114,22 +137,38 @@ class ServerCache:
         self, model: Any, tokens: list[int], prompt_cache: list[Any], *, cache_type: str = "assistant"
     ) -> None:
         """Keeps a state. That of a system prompt is pinned."""
-        ticket = self.tickets.answered(tokens) if cache_type == "assistant" else None
+        if _has_images(tokens):
+            told_once("prompts with images are computed anew each time: the prefix cache takes none")
+            return
+        requests = self.tickets.of(tokens) if cache_type == "assistant" else []
         try:
             scope = self.scope()
+            if self._has_draft:
+                _level(prompt_cache)
+            self._keep_system(scope, requests, prompt_cache)
             is_pinned = cache_type == "system" and len(tokens) >= LEAST_PINNED
-            is_whole = ticket is not None or is_pinned or not self.can_be_cut
+            is_whole = bool(requests) or is_pinned or not self.can_be_cut
             if is_whole or len(tokens) - self._cache.held(scope, tokens) >= LEAST_NEW:
                 self._cache.store(scope, tokens, prompt_cache, pinned=is_pinned)
-            if ticket is not None:
-                ticket.held = self._cache.held(scope, ticket.prompt)
+            for same in requests:
+                same.held = self._cache.held(scope, same.prompt)
             if self._max_size is not None:
                 self.trim_to(n_sequences=self._max_size)
         except Exception as error:
             failed("keep a state", error)
         finally:
-            if ticket is not None:
-                ticket.stored.set()
+            self.tickets.stored(requests)
+
+    def _keep_system(self, scope: str, requests: Sequence[Same], state: list[Any]) -> None:
+        """Keeps a system prompt that came in no piece of its own: where the server reads one prompt at a time."""
+        for same in requests:
+            end = same.system
+            if end < LEAST_PINNED or not states.trimmable(state) or self._is_too_rounded(state, end):
+                continue
+            if end in self._cache.checkpoints(scope, same.prompt, [end], 0):
+                own = states.prefix_copy(state, end)
+                if own is not None:
+                    self._cache.store(scope, same.prompt[:end], own, pinned=True)
 
     def trim_to(self, *, n_sequences: int | None = None, n_bytes: int | None = None) -> None:
         """Drops states until there are no more than so many, or so many bytes."""
@@ -162,12 +201,30 @@ def _can_be_cut(state: Sequence[Any]) -> bool:
     return True
 
 
+def _has_images(tokens: Sequence[int]) -> bool:
+    """Whether the server calls for a prompt with images, by numbers that are no tokens."""
+    return min(tokens, default=0) < 0
+
+
+def _level(state: Sequence[Any]) -> None:
+    """Cuts layers to the shortest of them: of a model and the one that drafts for it, one is a token ahead."""
+    lengths = [int(layer.offset) for layer in state if hasattr(layer, "offset")]
+    for layer in state:
+        surplus = int(getattr(layer, "offset", 0)) - min(lengths, default=0)
+        if surplus > 0 and layer.is_trimmable():
+            layer.trim(surplus)
+
+
 _told: set[str] = set()
+
+
+def told_once(message: str) -> None:
+    """A warning for what will come again and again."""
+    if message not in _told:
+        _told.add(message)
+        logger.warning("%s", message)
 
 
 def failed(what: str, error: Exception) -> None:
     """Says what went wrong, once for each kind. The message of an error may hold a prompt."""
-    kind = f"{what} ({type(error).__name__})"
-    if kind not in _told:
-        _told.add(kind)
-        logger.warning("the prefix cache could not %s: the server goes on without it", kind, exc_info=None)
+    told_once(f"the prefix cache could not {what} ({type(error).__name__}): the server goes on without it")
