@@ -15,7 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import mlx_lm.models.cache as mlx_cache
 import pytest
 from anyclaude.errors import ConfigError
 from anyclaude.kv import PrefixCache, disk, files
@@ -374,6 +376,130 @@ def test_two_servers_share_a_folder(
         path.unlink()
     assert PrefixCache(max_bytes=MANY, disk=store).fetch("model", [4, *TOKENS, 3]) is None
     assert store.stats()["damaged"] == 0
+
+
+EVICTING = """
+import random, sys, time
+from pathlib import Path
+from anyclaude.kv.disk import DiskStore
+sys.path.insert(0, {tests!r})
+from small_models import load
+model, store, order = load("full"), DiskStore(Path({folder!r}), {max_bytes!r}), random.Random({seed!r})
+state = model.new_state()
+model.read(list(range(301)), state)
+found = 0
+for _ in range(150):
+    tokens = [order.randrange(12), *range(300)]
+    known = store.find("model", tokens)
+    if known is None or known[1] != 301:
+        store.save("model", tokens, state)
+        store.flush(60)
+    elif (loaded := store.load(known[0])) is not None:
+        assert loaded[0] == tokens
+        found += 1
+store.close()
+print(found, store.stats()["removed"], store.stats()["damaged"], store.stats()["save_failures"])
+"""
+
+
+@pytest.mark.timeout(300)
+def test_processes_that_make_room_for_each_other(full: Model, tmp_path: Path) -> None:
+    """Each removes what others have found a moment ago: that is a miss without a word."""
+    size = saved(full, tmp_path / "one", TOKENS).stats()["bytes"]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", EVICTING.format(
+                tests=str(Path(__file__).parent), folder=str(tmp_path / "kv"), max_bytes=size * 5, seed=seed
+            )],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for seed in range(3)
+    ]  # fmt: skip
+    for process in started:
+        said, told = process.communicate(timeout=200)
+        found, removed, damaged, failures = (int(number) for number in said.split())
+        assert found > 0 and removed > 0 and damaged == failures == 0 and told == ""
+
+
+def test_removed_while_it_is_loaded(full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another process, which has saved it anew since: what is there now stays."""
+    store = saved(full, tmp_path, TOKENS)
+    [manifest], [state] = tmp_path.glob("*.json"), tmp_path.glob("*.safetensors")
+    plain = mlx_cache.load_prompt_cache
+
+    def load(path: str) -> Any:
+        state.unlink()
+        kept = manifest.read_bytes()
+        manifest.unlink()
+        (tmp_path / "new").write_bytes(kept)
+        (tmp_path / "new").rename(manifest)
+        return plain(path)
+
+    monkeypatch.setattr(mlx_cache, "load_prompt_cache", load)
+    [key] = store._entries
+    assert store.load(key) is None and store.stats()["damaged"] == 0 and manifest.exists()
+    monkeypatch.undo()
+
+    def replaced(path: Path) -> Any:
+        read = files.read_manifest(path)
+        (tmp_path / "new").write_bytes(b"newer")
+        (tmp_path / "new").rename(path)
+        return read
+
+    # Another server puts a newer one in its place between the look at it and the look for its state.
+    monkeypatch.setattr(disk.files, "read_manifest", with_plain(files.read_manifest, replaced))
+    assert DiskStore(tmp_path, MANY).stats()["entries"] == 0
+    assert manifest.read_bytes() == b"newer"
+
+
+def with_plain(plain: Callable[[Path], Any], then: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """A function that calls another, within which the plain one is in its place."""
+
+    def once(path: Path) -> Any:
+        files.read_manifest = plain
+        return then(path)
+
+    return once
+
+
+def test_an_engine_without_memory(
+    full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file is whole, and stays."""
+    saved(full, tmp_path, TOKENS).close()
+    store = DiskStore(tmp_path, MANY)
+
+    def fails(path: str) -> Any:
+        raise RuntimeError("[metal::malloc] Attempting to allocate too much")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mlx_cache, "load_prompt_cache", fails)
+        cache = PrefixCache(max_bytes=MANY, disk=store)
+        assert cache.fetch("model", [*TOKENS, 1]) is cache.fetch("model", [*TOKENS, 1]) is None
+    assert store.stats()["damaged"] == 0 and caplog.text.count("could not be read") == 1
+    assert PrefixCache(max_bytes=MANY, disk=DiskStore(tmp_path, MANY)).fetch("model", [*TOKENS, 1]) is not None
+
+
+def test_tidied_up_while_a_save_begins(full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another server takes the new file for one that was left: what is saved is private all the same."""
+    store, other = DiskStore(tmp_path, MANY), DiskStore(tmp_path, MANY)
+    plain, begun = files.fcntl.flock, []
+
+    def flock(descriptor: int, how: int) -> None:
+        if how == files.fcntl.LOCK_EX and not begun:
+            begun.append(descriptor)
+            other._tidy()
+            assert not list(tmp_path.iterdir())
+        plain(descriptor, how)
+
+    monkeypatch.setattr(files.fcntl, "flock", flock)
+    before = os.umask(0o022)
+    try:
+        store.save("model", TOKENS, read_in(full, TOKENS))
+        assert store.flush(30) and store.stats()["saves"] == 1 and begun
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_large_files_are_checked_in_pieces(full: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

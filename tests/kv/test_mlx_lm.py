@@ -6,12 +6,17 @@ import logging
 import random
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from anyclaude._turn import ClientGone, Watched
 from anyclaude.kv import options, server_cache
+from anyclaude.kv.cache import LEAST_REUSED
 from anyclaude.kv.monitor import give_back_buffers
+from anyclaude.kv.warm import GivesWay
+from anyclaude.mlx_lm import Nobody
 from serving import TINY, Answer, Serving, model_folder
 
 KINDS = ["full", "rotating", "hybrid", "together", "chunked"]
@@ -90,13 +95,14 @@ def told(answers: list[Answer]) -> None:
 
 
 def test_no_less_than_mlx_lms_own(folder: Path) -> None:
-    """Each prompt of a session is reused at least as far as by the server's own cache."""
+    """Each prompt of a session is reused at least as far as by the server's own cache, a handful of tokens aside."""
     prompts = conversation(10)
     with Serving(folder, "off") as plain:
         alone = [plain.ask(prompt, TOOLS).reused for prompt in prompts]
     with Serving(folder, IN_MEMORY) as serving:
         ours = [serving.ask(prompt, TOOLS).reused for prompt in prompts]
-    assert all(one >= other for one, other in zip(ours, alone, strict=True)), (ours, alone)
+    worth_it = [0 if other < LEAST_REUSED else other for other in alone]
+    assert all(one >= other for one, other in zip(ours, worth_it, strict=True)), (ours, alone)
 
 
 def test_side_by_side(folder: Path) -> None:
@@ -154,9 +160,97 @@ def test_one_at_a_time(full: Path) -> None:
             assert serving.stats()["failed"] == 0
         if "kv_bits" not in flags:  # of a quantised state, its pieces are rounded where they end
             assert [one.tokens for one in found] == [one.tokens for one in expected], flags
-        told(found) if "draft_model" not in flags else None
-        if "draft_model" not in flags:
-            assert found[1].reused == len(found[1].prompt) - 1 and found[5].reused > 0.75 * len(found[5].prompt)
+        told(found)
+        # The draft model may be a token behind at the end of an answer.
+        assert found[1].reused >= len(found[1].prompt) - 2 and found[5].reused > 0.75 * len(found[5].prompt)
+
+
+@pytest.mark.parametrize("flags", [{}, {"kv_bits": 8}, {"draft_model": str(TINY)}], ids=["seed", "bits", "draft"])
+def test_one_at_a_time_after_a_restart(full: Path, tmp_path: Path, flags: dict[str, Any]) -> None:
+    """The system prompt is pinned and saved there, too."""
+    settings: options.Cache = {"disk": str(tmp_path / "kv"), "memory": "200MB"}
+    with Serving(full, settings, **flags) as serving:
+        serving.ask([SYSTEM, user(words(3, 40))], TOOLS, seed=None if flags else 5)
+        assert serving.stats()["pinned"] == 1
+    with Serving(full, settings, **flags) as serving:
+        found = serving.ask([SYSTEM, user("something else")], TOOLS, seed=None if flags else 5)
+    assert found.reused > 0.9 * len(found.prompt)
+
+
+def test_quantised_from_a_length_on(full: Path) -> None:
+    """Of a state that is quantised, no beginning is reused that would not be if it were computed alone."""
+    flags = {"kv_bits": 4, "quantized_kv_start": 1000}
+    long, short = [SYSTEM, user(words(2, 600))], [[SYSTEM, user(words(10 + number, 20))] for number in range(3)]
+    with Serving(full, "off", prompt_cache_size=0, **flags) as plain:
+        expected = [plain.ask(prompt, tokens=40).tokens for prompt in short]
+    with Serving(full, IN_MEMORY, **flags) as serving:
+        assert len(serving.ask(long, tokens=5).prompt) > 1000
+        found = [serving.ask(prompt, tokens=40) for prompt in short]
+        again = serving.ask(long, tokens=5)
+    assert [one.tokens for one in found] == expected
+    assert found[0].reused == 0 < found[1].reused and again.reused == len(again.prompt) - 1
+
+
+def test_the_same_prompt_twice_at_a_time(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that is answered first does not wait for the other, and both are told what is held."""
+    waited: list[bool] = []
+    plain = threading.Condition.wait_for
+
+    def wait_for(self: Any, predicate: Any, timeout: float | None = None) -> bool:
+        waited.append(plain(self, predicate, timeout))
+        return waited[-1]
+
+    with Serving(full, IN_MEMORY) as serving:
+        context, long = serving.begin(conversation(10)[0], TOOLS, tokens=3000)
+        next(long)
+        first = serving.generator.anyclaude_ticket()
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Condition, "wait_for", wait_for)
+            answers: list[Answer] = []
+            other = threading.Thread(target=lambda: answers.append(serving.ask(conversation(10)[0], TOOLS, tokens=3)))
+            other.start()
+            other.join()
+            assert sum(1 for _ in long) > 1000, "the longer one was under way meanwhile"
+        assert waited == [True, True]
+        assert answers[0].written == len(answers[0].prompt) - answers[0].reused - 1
+        assert first is not None and first.written == len(context.prompt) - 1
+        assert not serving.cache.tickets._open
+
+
+def test_prompts_with_images(full: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """The server looks for them by numbers below 0: nothing is found, and nothing goes wrong."""
+    monkeypatch.setattr(server_cache, "_told", set())
+    image = [*range(300), -123456789012345678]
+    with Serving(full, IN_MEMORY) as serving:
+        for _ in range(2):
+            assert serving.cache.fetch_nearest_cache(None, image) == (None, image)
+            serving.cache.insert_cache(None, image, [])
+        stats = serving.stats()
+    assert stats["lookups"] == stats["failed"] == stats["unknown"] == 0
+    assert [record.getMessage() for record in caplog.records if record.name == "anyclaude.kv"] == [
+        "prompts with images are computed anew each time: the prefix cache takes none"
+    ]
+
+
+@pytest.mark.parametrize("reason", [GivesWay, ClientGone])
+def test_what_nobody_waits_for_is_stopped(reason: type[Exception]) -> None:
+    """A warm-up or a client that is gone before the server has begun: the server's work ends."""
+
+    class Context:
+        stopped = False
+
+        def stop(self) -> None:
+            self.stopped = True
+
+    def gone() -> None:
+        raise reason("x")
+
+    context = Context()
+    generator = SimpleNamespace(generate=lambda **named: (context, iter(())))
+    turn: Any = Nobody(gone)
+    with pytest.raises(reason):
+        Watched(generator, turn).generate()
+    assert context.stopped
 
 
 def test_text_completions(full: Path) -> None:
@@ -184,7 +278,7 @@ def test_clients_that_leave(full: Path) -> None:
         assert whole.tokens == expected.tokens and whole.written == len(whole.prompt) - whole.reused - 1
         again = serving.ask(long, TOOLS)
         assert again.tokens == expected.tokens and again.reused == len(again.prompt) - 1
-        assert len(serving.cache.tickets._open) == 0 or all(one() is None for one in serving.cache.tickets._open)
+        assert all(one() is None for one in serving.cache.tickets._open)
 
 
 def test_sizes_that_the_user_gives(full: Path) -> None:
