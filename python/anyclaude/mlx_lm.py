@@ -35,6 +35,7 @@ from .kv import mlx_lm as mlx_lm_cache
 from .kv.handle import PrefixCacheHandle
 from .kv.options import Cache, flags, take_flags
 from .kv.options import settings as cache_settings
+from .kv.warm import NotComputed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -164,15 +165,15 @@ class Door:
     def ask(self, generator: Any, body: bytes, check: Callable[[], None]) -> None:
         """Has a message answered that came from no client, and nobody reads.
 
-        Raises what ``check`` raises, and ``RuntimeError`` with the server's status.
+        Raises what ``check`` raises, and ``NotComputed`` with the server's status.
         """
         provider = generator.model_provider
         if not provider.cli_args.model:
-            raise RuntimeError("the server has no model of its own")
+            raise NotComputed("the server has no model of its own")
         while provider.model is None:
             # Before that nobody knows how its template takes tools.
             if not generator.generation_available():
-                raise RuntimeError("the server has no model")
+                raise NotComputed("the server has no model")
             check()
             time.sleep(LOOK_EVERY)
         outer = SimpleNamespace(
@@ -182,7 +183,7 @@ class Door:
         self.tell_model(outer)
         begun = self.api.exchange([], body)
         if isinstance(begun, Reply):
-            raise RuntimeError(f"refused ({begun.status})")
+            raise NotComputed(f"refused ({begun.status})")
         nobody = Nobody(check)
         self.inner.around(nobody, outer, _CHAT, begun.body).do_POST()
         nobody.end()
@@ -230,7 +231,7 @@ class Nobody:
         if self._stopped is not None:
             raise self._stopped
         if self._status != 200:
-            raise RuntimeError(f"refused ({self._status})")
+            raise NotComputed(f"refused ({self._status})")
 
 
 class AnthropicHandler:

@@ -40,11 +40,14 @@ class Answer(NamedTuple):
 class Serving:
     """A server's generator in this process."""
 
-    def __init__(self, model: Path, cache: options.Cache = None, own_cache: bool = False, **flags: Any) -> None:
-        """``off`` leaves the server as it is, ``own_cache`` its own cache."""
+    def __init__(
+        self, model: Path, cache: options.Cache = None, own_cache: bool = False,
+        handle: PrefixCacheHandle | None = None, **flags: Any,
+    ) -> None:  # fmt: skip
+        """``off`` leaves the server as it is, ``own_cache`` its own cache; ``handle`` is that of another."""
         module: Any = SimpleNamespace(LRUPromptCache=server.LRUPromptCache, ResponseGenerator=server.ResponseGenerator)
         settings = options.settings(cache)
-        self.handle = None if settings is None else PrefixCacheHandle(settings)
+        self.handle = handle or (None if settings is None else PrefixCacheHandle(settings))
         if self.handle is not None:
             own.put_in(module, self.handle)
         provider = server.ModelProvider(SimpleNamespace(**{**FLAGS, **flags}, model=str(model)))

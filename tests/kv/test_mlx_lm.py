@@ -15,6 +15,7 @@ from anyclaude._turn import ClientGone, Watched
 from anyclaude.kv import options, server_cache
 from anyclaude.kv.cache import LEAST_REUSED
 from anyclaude.kv.monitor import give_back_buffers
+from anyclaude.kv.segments import Systems
 from anyclaude.kv.warm import GivesWay
 from anyclaude.mlx_lm import Nobody
 from serving import TINY, Answer, Serving, model_folder
@@ -378,6 +379,26 @@ def test_a_server_with_a_cache_that_is_not_ours(full: Path) -> None:
     with Serving(full, IN_MEMORY, own_cache=True) as serving:
         assert [serving.ask(prompt, TOOLS)[:3] for prompt in conversation(10)] == [one[:3] for one in expected]
         assert serving.generator.anyclaude_ticket() is None
+
+
+def test_two_servers_of_one_process(full: Path) -> None:
+    """They share a cache, which stays when the first of them ends."""
+    with Serving(full, IN_MEMORY) as second:
+        with Serving(full, IN_MEMORY, handle=second.handle) as first:
+            first.ask(conversation(10)[0], TOOLS)
+        found = second.ask(conversation(10)[0], TOOLS)
+        assert found.reused == len(found.prompt) - 1
+    assert second.stats() == {}
+
+
+def test_system_prompts_are_known_by_their_checksum(full: Path) -> None:
+    """A prompt that begins otherwise than the known one of the same messages is rendered anew."""
+    tokenizer = SimpleNamespace(apply_chat_template=lambda *_, **__: [1, 2, 3, 9])
+    systems = Systems()
+    assert systems.end(tokenizer, [1, 2, 3, 4, 5], [SYSTEM], {}) == 3
+    assert systems.end(tokenizer, [1, 2, 3, 7], [SYSTEM], {}) == 3
+    assert systems.end(tokenizer, [1, 2], [SYSTEM], {}) == 2
+    assert systems.end(tokenizer, [1, 2, 8, 7], [SYSTEM], {}) == 2
 
 
 def test_the_end_of_a_server(full: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -148,6 +149,18 @@ def test_models_that_cannot_be_read_share_nothing(name: str | None, caplog: pyte
     assert "stays in memory" in caplog.text or "stay in memory" in caplog.text
 
 
+def test_folders_that_are_called_like_the_hubs(tmp_path: Path) -> None:
+    """What is in them counts, not what it is called."""
+    found: list[str] = []
+    for number, name in enumerate(("blobs", "models--mine/blobs")):
+        for byte in b"ab":
+            folder = tmp_path / f"{number}{byte}" / name
+            folder.mkdir(parents=True)
+            (folder / "model.safetensors").write_bytes(bytes([byte]) * 1000)
+            found.append(scope(str(folder)))
+    assert len(set(found)) == 2 and found[:2] == found[2:]
+
+
 def test_a_model_of_the_hubs_cache(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found by its name; the same again where it was downloaded at another time."""
     import huggingface_hub.constants as constants
@@ -161,9 +174,10 @@ def test_a_model_of_the_hubs_cache(model: Path, tmp_path: Path, monkeypatch: pyt
         (repository / "refs").mkdir()
         (repository / "refs" / "main").write_text("abc")
         for path in model.iterdir():
-            shutil.copy2(path, blobs / f"sum-of-{path.name}")
-            os.utime(blobs / f"sum-of-{path.name}", (number, number))
-            (snapshot / path.name).symlink_to(Path("../../blobs") / f"sum-of-{path.name}")
+            checksum = hashlib.sha256(path.name.encode()).hexdigest()
+            shutil.copy2(path, blobs / checksum)
+            os.utime(blobs / checksum, (number, number))
+            (snapshot / path.name).symlink_to(Path("../../blobs") / checksum)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / f"hub{number}"))
         found.append(scope("some/model"))
     assert found[0] == found[1] and not found[0].startswith(VOLATILE)

@@ -134,9 +134,83 @@ def test_the_end_of_the_server_ends_it(tmp_path: Path) -> None:
             assert not thread.is_alive()
 
 
-def body(system: str, **more: Any) -> bytes:
+def body(system: Any, **more: Any) -> bytes:
     request = {"model": "m", "system": system, "tools": TOOLS, "messages": [{"role": "user", "content": "hi"}], **more}
     return json.dumps(request).encode()
+
+
+def test_one_call_after_the_other(tmp_path: Path) -> None:
+    """Prompts of a second call wait for those of the first, before the server runs and after."""
+    server, kv = Server(), handle(tmp_path)
+    first = kv.warm(["a", "b"])
+    second = kv.warm(["c"])
+    server.go_on.clear()
+    kv.serves(server.ask)
+    third = kv.warm(["d"])
+    assert server.begun.acquire(timeout=10) and not server.begun.acquire(timeout=0.3)
+    kv.serves(server.ask)  # the same once more
+    fourth = kv.warm(["e"])
+    server.go_on.set()
+    assert all(one.wait(10) for one in (first, second, third, fourth))
+    assert [body["system"] for body in server.asked] == ["a", "b", "c", "d", "e"]
+
+
+def test_why_it_failed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In words of ours; those of others may hold the prompt."""
+
+    def ask(body: bytes, check: Callable[[], None]) -> None:
+        raise warm.NotComputed("refused (503)") if b"ours" in body else RuntimeError("secret")
+
+    kv = handle(tmp_path)
+    kv.serves(ask)
+    assert kv.warm(["ours", "other"]).wait(10)
+    assert "prompt 1 of the warm-up failed (refused (503))" in caplog.text
+    assert "prompt 2 of the warm-up failed (RuntimeError)" in caplog.text and "secret" not in caplog.text
+
+
+def test_the_attribution_line(tmp_path: Path) -> None:
+    """It differs with each request, and makes no other prompt; it is not kept."""
+    last = warm.LastPrompts(tmp_path)
+    for number in range(3):
+        line = f"x-anthropic-billing-header: cch={number};"
+        for system in (
+            [{"type": "text", "text": line}, {"type": "text", "text": "one"}],
+            [{"type": "text", "text": f"{line}\n\ntwo"}], f"{line}\nthree", [{"type": "text", "text": "four"}],
+        ):  # fmt: skip
+            last.note(body(system))
+    last.close()
+    texts = ["four", "three", "two", "one"]
+    kept = [json.loads(one)["system"] for one in warm.read("last", warm.LastPrompts(tmp_path))]
+    assert [system if isinstance(system, str) else system[0]["text"] for system in kept] == texts
+    assert all(len(system) == 1 for system in kept if isinstance(system, list))
+
+
+def test_the_last_session_is_written_now_and_then(tmp_path: Path) -> None:
+    """A turn of the main session, one of a subagent, and so on: their order changes with each."""
+    now = [0.0]
+    last = warm.LastPrompts(tmp_path, lambda: now[0])
+
+    def written() -> list[Any]:
+        return [json.loads(one)["system"] for one in warm.read("last", warm.LastPrompts(tmp_path))]
+
+    last.note(body("main"))
+    assert written() == ["main"], "the first is kept at once"
+    inode = (tmp_path / "last.json").stat().st_ino
+    for _ in range(5):
+        last.note(body("sub"))
+        last.note(body("main"))
+        now[0] += 1
+    assert written() == ["main"] and (tmp_path / "last.json").stat().st_ino == inode
+    now[0] = warm.WRITE_EVERY
+    last.note(body("sub"))
+    assert written() == ["sub", "main"], "the last one first"
+    last.note(body("main"))
+    assert written() == ["sub", "main"]
+    last.close()
+    assert written() == ["main", "sub"]
+    inode = (tmp_path / "last.json").stat().st_ino
+    last.close()
+    assert (tmp_path / "last.json").stat().st_ino == inode, "nothing has changed"
 
 
 def test_the_last_session(tmp_path: Path) -> None:
@@ -148,6 +222,7 @@ def test_the_last_session(tmp_path: Path) -> None:
     kv.note(json.dumps({"system": "short", "messages": [{"role": "user", "content": "long" * 9999}]}).encode())
     for nonsense in (b"", b"[]", b"{", b"\xff", b'{"system": 5}', b"null"):
         kv.note(nonsense)
+    kv.close()
     [path] = tmp_path.glob("last.json")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and b"hi" not in path.read_bytes()
     server, kv = Server(), handle(tmp_path, warm="last")

@@ -7,6 +7,7 @@ import importlib
 import importlib.metadata
 import json
 import logging
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ WHOLE_BYTES = 64 << 20
 # copied with its times still differs there, and 256 KB a file are read in milliseconds.
 PIECES = 64
 PIECE_BYTES = 4096
+
+# Git's and SHA-256, by which the hub's cache names its files.
+_CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 # More files than any model has. Whoever names a home folder as a model does not wait for all of it.
 MAX_FILES = 2000
@@ -104,7 +108,8 @@ def _content(path: Path) -> list[Any]:
     """What tells a file's content from another's."""
     real = path.resolve()
     status = real.stat()
-    if real.parent.name == "blobs":
+    is_hubs = path.is_symlink() and real.parent.name == "blobs" and real.parent.parent.name.startswith("models--")
+    if is_hubs and _CHECKSUM.fullmatch(real.name):
         # In the hub's cache the name is the content's checksum, and times are those of the download.
         return [status.st_size, real.name]
     digest = hashlib.sha256()

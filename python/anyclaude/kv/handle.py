@@ -47,6 +47,9 @@ class PrefixCacheHandle:
         self._busy = 0
         self._idle = threading.Condition()
         self._waiting: list[Warming] = []
+        # The one that began last; they go one after the other.
+        self._latest: Warming | None = None
+        self._users = 0
         self._last = None if self._folder is None else LastPrompts(self._folder)
 
     def opened(self) -> PrefixCache:
@@ -59,6 +62,11 @@ class PrefixCacheHandle:
                 self._monitor = Monitor(self._cache, reserve=self._reserve)
                 self._monitor.start()
             return self._cache
+
+    def join(self) -> None:
+        """A server starts beside others that this process may have: each calls ``close`` at its end."""
+        with self._lock:
+            self._users += 1
 
     def _store(self) -> DiskStore | None:
         if self._folder is None:
@@ -95,8 +103,12 @@ class PrefixCacheHandle:
             cache.clear()
 
     def close(self) -> None:
-        """The server ends. Another may start with this handle."""
+        """A server ends; with the last one the cache does. Another may start with this handle."""
         with self._lock:
+            self._users -= 1
+            if self._users > 0:
+                return
+            self._users = 0
             cache, monitor = self._cache, self._monitor
             self._cache = self._disk = self._monitor = None
             self._ask = None
@@ -105,6 +117,8 @@ class PrefixCacheHandle:
             warming.stop()
         with self._idle:
             self._idle.notify_all()
+        if self._last is not None:
+            self._last.close()
         if monitor is not None:
             monitor.close()
         if cache is not None:
@@ -115,7 +129,8 @@ class PrefixCacheHandle:
 
         A prompt is the body of a request for a message, of which ``system`` and ``tools`` are what counts (a dict, or
         JSON text), or a text that is taken for a system prompt. They are computed one after the other by the server's
-        own way, as soon as it runs, and give way to real requests. ``progress`` is called in another thread after each.
+        own way, as soon as it runs, and give way to real requests; those of several calls in their order. ``progress`` is
+        called in another thread after each; it must not wait for another warm-up.
 
         Raises ``ConfigError`` for what is no prompt.
         """
@@ -140,7 +155,10 @@ class PrefixCacheHandle:
                 self.warm(found)
 
     def _begin(self, warming: Warming, ask: Ask) -> None:
-        warming.start(ask, self.wait_until_idle, lambda: self._busy > 0)
+        with self._lock:
+            if not warming.begun:
+                after, self._latest = self._latest, warming
+                warming.start(ask, self.wait_until_idle, lambda: self._busy > 0, after)
 
     def note(self, body: bytes) -> None:
         """A request for a message has been answered; its system prompt and tools are those of the last session."""

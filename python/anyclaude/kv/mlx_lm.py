@@ -49,8 +49,13 @@ class CachedGenerator:
         self._anyclaude_on = isinstance(prompt_cache, ServerCache)
         if isinstance(prompt_cache, ServerCache):
             prompt_cache.serve(model_provider)
-        # Starts the thread that runs the model.
-        self.plain.__init__(self, model_provider, prompt_cache)
+        self.anyclaude_handle.join()
+        try:
+            # Starts the thread that runs the model, which leaves at its end.
+            self.plain.__init__(self, model_provider, prompt_cache)
+        except BaseException:
+            self.anyclaude_handle.close()
+            raise
 
     def _run_generate(self) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from array import array
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
@@ -52,7 +53,8 @@ class Systems:
     """How many tokens system prompt and tools have at the beginning of prompts: rendered once, not for each turn."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, list[int]] = OrderedDict()
+        # The length and the checksum of each, by what it was rendered from: prompts themselves are long.
+        self._known: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
 
     def end(self, tokenizer: Any, prompt: Sequence[int], messages: Sequence[Any], named: dict[str, Any]) -> int:
         """The length of what a prompt has in common with all others of the same system messages and tools.
@@ -65,9 +67,9 @@ class Systems:
         try:
             key = hashlib.sha256(json.dumps([system, named], sort_keys=True, default=repr).encode()).hexdigest()
             known = self._known.get(key)
-            if known is not None and list(prompt[: len(known)]) == known:
+            if known is not None and known == _summary(prompt, known[0]):
                 self._known.move_to_end(key)
-                return len(known)
+                return known[0]
             rendered = tokenizer.apply_chat_template(
                 [*system, {"role": "user", "content": ""}], **{**named, "add_generation_prompt": False}
             )
@@ -79,7 +81,7 @@ class Systems:
             if one != other:
                 break
             end += 1
-        self._known[key] = list(prompt[:end])
+        self._known[key] = _summary(prompt, end)
         while len(self._known) > KNOWN_SYSTEMS:
             self._known.popitem(last=False)
         return end
@@ -113,6 +115,12 @@ class Renders:
     def system_end(self, messages: Sequence[Any]) -> int:
         """Where the system prompt of these messages ends in the prompt."""
         return 0 if self.prompt is None else self._systems.end(self._tokenizer, self.prompt, messages, self.named)
+
+
+def _summary(prompt: Sequence[int], length: int) -> tuple[int, bytes]:
+    """The length of a prompt's beginning, of which there may be less, and its checksum."""
+    beginning = array("q", prompt[:length])
+    return len(beginning), hashlib.sha256(beginning.tobytes()).digest()
 
 
 def _without_flag(named: dict[str, Any]) -> dict[str, Any]:

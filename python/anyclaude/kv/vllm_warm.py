@@ -7,7 +7,7 @@ import concurrent.futures
 from collections.abc import Callable
 from typing import Any
 
-from .warm import LOOK_EVERY, Ask
+from .warm import LOOK_EVERY, Ask, NotComputed
 
 WARM_UP = "anyclaude.warm_up"
 """What marks the scope of such a request."""
@@ -16,7 +16,7 @@ WARM_UP = "anyclaude.warm_up"
 def asking(app: Any, path: str, key: Callable[[], str | None], loop: asyncio.AbstractEventLoop) -> Ask:
     """Asks an ASGI app that runs in ``loop``, by all of its own way: keys, limits and queues hold as for clients.
 
-    ``key`` tells the server's key. Raises what the check raises, and ``RuntimeError`` with the app's status.
+    ``key`` tells the server's key. Raises what the check raises, and ``NotComputed`` with the app's status.
     """
 
     def ask(body: bytes, check: Callable[[], None]) -> None:
@@ -34,7 +34,7 @@ def asking(app: Any, path: str, key: Callable[[], str | None], loop: asyncio.Abs
                     raise
             else:
                 if status != 200:
-                    raise RuntimeError(f"refused ({status})")
+                    raise NotComputed(f"refused ({status})")
                 return
 
     return ask

@@ -31,6 +31,12 @@ LEAST_CHARACTERS = 4000
 ATTEMPTS = 20
 """So often a prompt gives way to requests before it is given up: somebody else has computed it by then."""
 
+WRITE_EVERY = 60.0
+"""Seconds between two writes of the last session's prompts: subagents change their order with each request."""
+
+ATTRIBUTION = "x-anthropic-billing-header:"
+"""How a first line of Claude Code's system prompts begins that differs between sessions; servers never see it."""
+
 LOOK_EVERY = 0.2
 """Seconds between two looks whether a warm-up is still wanted."""
 
@@ -42,6 +48,10 @@ Ask = Callable[[bytes, Callable[[], None]], None]
 which raises to make it stop; it raises what goes wrong."""
 
 
+WaitUntilIdle = Callable[[Callable[[], bool]], None]
+"""Returns when the server has nothing to answer, or as soon as what it is given says that it is over."""
+
+
 class Progress(NamedTuple):
     """How far a warm-up is."""
 
@@ -51,6 +61,10 @@ class Progress(NamedTuple):
     failed: int
     seconds: float
     """Since the first began."""
+
+
+class NotComputed(RuntimeError):
+    """Why a server could not compute a prompt, in words of ours: they hold nothing of the prompt, and are told."""
 
 
 class GivesWay(ConnectionError):
@@ -74,6 +88,11 @@ class Warming:
         """Whether nothing more will be computed."""
         return self._over.is_set()
 
+    @property
+    def begun(self) -> bool:
+        """Whether it has been started, or will not be any more."""
+        return self._thread is not None or self.done
+
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until it is done; false if that takes longer than ``timeout`` seconds."""
         return self._over.wait(timeout)
@@ -84,15 +103,22 @@ class Warming:
         if self._thread is None:
             self._over.set()
 
-    def start(self, ask: Ask, wait_until_idle: Callable[[Callable[[], bool]], None], is_busy: Callable[[], bool]) -> None:
-        """Begins, in a thread of its own. A second call does nothing."""
-        if self._thread is None and not self.done:
+    def start(
+        self, ask: Ask, wait_until_idle: WaitUntilIdle, is_busy: Callable[[], bool], after: Warming | None = None
+    ) -> None:
+        """Begins, in a thread of its own, as soon as ``after`` is done. A second call does nothing."""
+        if not self.begun:
             self._thread = threading.Thread(
-                target=self._run, args=(ask, wait_until_idle, is_busy), name="anyclaude-kv-warm", daemon=True
+                target=self._run, args=(ask, wait_until_idle, is_busy, after), name="anyclaude-kv-warm", daemon=True
             )
             self._thread.start()
 
-    def _run(self, ask: Ask, wait_until_idle: Callable[[Callable[[], bool]], None], is_busy: Callable[[], bool]) -> None:
+    def _run(
+        self, ask: Ask, wait_until_idle: WaitUntilIdle, is_busy: Callable[[], bool], after: Warming | None
+    ) -> None:
+        while after is not None and not self._stopped and not after.wait(LOOK_EVERY):
+            pass
+        after = None  # with all that it was asked for
         begun, failed = time.monotonic(), 0
 
         def check() -> None:
@@ -111,7 +137,8 @@ class Warming:
                         continue
                     except Exception as error:
                         failed += 1
-                        logger.warning("prompt %d of the warm-up failed (%s)", number, type(error).__name__)
+                        why = error if isinstance(error, NotComputed) else type(error).__name__
+                        logger.warning("prompt %d of the warm-up failed (%s)", number, why)
                     break
                 self.progress = Progress(number, len(self._bodies), failed, time.monotonic() - begun)
                 logger.info("warm-up: %d of %d prompts, %.1f s", number, len(self._bodies), self.progress.seconds)
@@ -207,28 +234,43 @@ def prompts_of(path: Path) -> list[Prompt]:
 class LastPrompts:
     """System prompts and tools of the last session, in a file that only its owner can read."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` tells the time in seconds."""
         self._path = folder / "last.json"
+        self._clock = clock
         self._lock = threading.Lock()
         self._kept: list[dict[str, Any]] = []
+        self._written: list[dict[str, Any]] = []
+        self._written_at: float | None = None
 
     def note(self, body: bytes) -> None:
-        """Takes a request's body; writes if its system prompt and tools are new or others came between."""
+        """Takes a request's body; what has changed is written, once in ``WRITE_EVERY`` seconds and at the end."""
         try:
             given: Any = json.loads(body)
             prompt = {part: given[part] for part in ("system", "tools", "model") if given.get(part)}
+            if "system" in prompt:
+                prompt["system"] = _without_attribution(prompt["system"])
             if len(json.dumps([prompt.get("system"), prompt.get("tools")])) < LEAST_CHARACTERS:
                 return
             with self._lock:
-                if self._kept and self._kept[-1] == prompt:
-                    return
-                others = [other for other in self._kept if other != prompt]
-                is_known = len(others) < len(self._kept)
-                self._kept = [*others, prompt][-LAST_PROMPTS:]
-                if not is_known:
-                    files.write_private(self._path, json.dumps(self._kept).encode())
+                self._kept = [*(other for other in self._kept if other != prompt), prompt][-LAST_PROMPTS:]
+                if self._written_at is None or self._clock() - self._written_at >= WRITE_EVERY:
+                    self._write()
         except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
             logger.debug("the last system prompt could not be kept (%s)", type(error).__name__)
+
+    def close(self) -> None:
+        """Writes what has changed since the last time. More may come."""
+        try:
+            with self._lock:
+                self._write()
+        except (OSError, ValueError) as error:
+            logger.debug("the last system prompts could not be kept (%s)", type(error).__name__)
+
+    def _write(self) -> None:
+        if self._kept != self._written:
+            files.write_private(self._path, json.dumps(self._kept).encode())
+            self._written, self._written_at = self._kept, self._clock()
 
     def read(self) -> list[Prompt]:
         """The prompts of the last session, the one that came last first; none if there was no session.
@@ -248,3 +290,19 @@ class LastPrompts:
         if not isinstance(found, list):
             raise ConfigError("the last session's prompts are damaged", "config")
         return list(reversed(cast("list[Prompt]", found)))
+
+
+def _without_attribution(system: Any) -> Any:
+    """A system prompt as it is rendered: without its first line, if that says whose it is."""
+    if isinstance(system, str):
+        return system.partition("\n")[2].lstrip("\n") if system.startswith(ATTRIBUTION) else system
+    blocks = cast("list[Any]", system)
+    first = blocks[0] if isinstance(system, list) and blocks else None
+    if not isinstance(first, dict):
+        return system
+    block = cast("dict[str, Any]", first)
+    text: Any = block.get("text")
+    if not (isinstance(text, str) and text.startswith(ATTRIBUTION)):
+        return system
+    rest = text.partition("\n")[2].lstrip("\n")
+    return [{**block, "text": rest}, *blocks[1:]] if rest.strip() else blocks[1:]
