@@ -41,7 +41,8 @@
 // The state can be cut to any shorter length, which those of sliding windows and recurrent layers cannot.
 #define ANYCLAUDE_PREFIX_TRIMMABLE 1
 
-// The state is pushed out by other pinned ones only.
+// The state is pushed out by other pinned ones only. Pinned states may hold half of the budget: beyond that the least
+// recently used are pinned no more.
 #define ANYCLAUDE_PREFIX_PINNED 2
 
 // The binary interface that this header describes. It changes only when programs that were compiled

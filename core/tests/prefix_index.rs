@@ -48,6 +48,7 @@ impl Naive {
         let mut new = new;
         let is_same = |entry: &Known| entry.scope == new.scope && entry.tokens == new.tokens;
         new.pinned |= self.entries.iter().any(|entry| is_same(entry) && entry.pinned);
+        new.pinned &= new.bytes <= self.max_bytes / 2;
         let may_go = self.entries.iter().filter(|entry| entry.readers == 0 && (new.pinned || !entry.pinned));
         let may_go: u64 = may_go.map(|entry| entry.bytes).sum();
         if new.tokens.is_empty() || self.bytes() - may_go + new.bytes > self.max_bytes {
@@ -66,7 +67,19 @@ impl Naive {
             dropped.extend(self.remove(at));
         }
         self.entries.push(new);
+        self.limit_pinned();
         (true, dropped)
+    }
+
+    /// Of what is pinned, what was used last may hold half of the budget.
+    fn limit_pinned(&mut self) {
+        let mut pinned: u64 = self.entries.iter().filter(|entry| entry.pinned).map(|entry| entry.bytes).sum();
+        for entry in self.entries.iter_mut().filter(|entry| entry.pinned) {
+            if pinned > self.max_bytes / 2 {
+                entry.pinned = false;
+                pinned -= entry.bytes;
+            }
+        }
     }
 
     /// The most tokens that any state can give.
@@ -100,7 +113,7 @@ fn tokens() -> impl Strategy<Value = Vec<u32>> {
 fn step() -> impl Strategy<Value = Step> {
     let scope = || prop_oneof![4 => Just("model"), 1 => Just("other")];
     prop_oneof![
-        5 => (scope(), tokens(), 0_u64..60, prop::bool::weighted(0.1))
+        5 => (scope(), tokens(), 0_u64..60, prop::bool::weighted(0.3))
             .prop_map(|(scope, tokens, bytes, pinned)| Step::Insert { scope, tokens, bytes, pinned }),
         5 => (scope(), tokens()).prop_map(|(scope, tokens)| Step::Lookup { scope, tokens }),
         3 => (0_usize..9).prop_map(Step::Release),
@@ -173,8 +186,10 @@ fn take(index: &PrefixIndex, naive: &mut Naive, held: &mut Vec<Slot>, trimmable:
         Step::Remove(_) => assert!(!index.remove(Slot(u64::MAX))),
         Step::Pin(at, pinned) if !naive.entries.is_empty() => {
             let at = at % naive.entries.len();
+            let slot = naive.entries[at].slot;
             naive.entries[at].pinned = pinned;
-            assert!(index.pin(naive.entries[at].slot, pinned));
+            naive.limit_pinned();
+            assert!(index.pin(slot, pinned));
         }
         Step::Pin(..) => assert!(!index.pin(Slot(u64::MAX), true)),
         Step::Free(bytes) => {
@@ -204,6 +219,7 @@ proptest! {
             take(&index, &mut naive, &mut held, trimmable, step);
             let stats = index.stats();
             assert_eq!((stats.entries, stats.bytes), (naive.entries.len(), naive.bytes()));
+            assert_eq!(stats.pinned, naive.entries.iter().filter(|entry| entry.pinned).count());
             assert!(stats.bytes <= max_bytes);
             let distinct: BTreeSet<(&str, &[u32])> = naive
                 .entries

@@ -24,7 +24,8 @@ pub const ANYCLAUDE_NO_SLOT: u64 = u64::MAX;
 
 /// The state can be cut to any shorter length, which those of sliding windows and recurrent layers cannot.
 pub const ANYCLAUDE_PREFIX_TRIMMABLE: u32 = 1;
-/// The state is pushed out by other pinned ones only.
+/// The state is pushed out by other pinned ones only. Pinned states may hold half of the budget: beyond that the least
+/// recently used are pinned no more.
 pub const ANYCLAUDE_PREFIX_PINNED: u32 = 2;
 
 /// How a state fits a prompt: one of the constants that begin with `ANYCLAUDE_FOUND_`.

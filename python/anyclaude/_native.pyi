@@ -432,7 +432,8 @@ class PrefixIndex:
     ) -> Inserted:
         """Takes in the state after ``tokens``, which holds so many bytes; gives its slot and those to drop now.
 
-        ``pinned`` states are pushed out by other pinned ones only. ``trimmable`` says that the state can be cut to any
+        ``pinned`` states are pushed out by other pinned ones only; they may hold half of the budget, beyond which the
+        least recently used are pinned no more. ``trimmable`` says that the state can be cut to any
         shorter length, which those of sliding windows and recurrent layers cannot. The slot is ``None`` if the
         state does not fit beside what is pinned and in use. Raises ``ValueError`` for a token that is none.
         """

@@ -13,6 +13,12 @@ use crate::json::parsed;
 #[pyclass(frozen, module = "anyclaude")]
 pub(crate) struct PrefixIndex(Core);
 
+/// The most tokens of a prompt: more than any model reads, and an end for iterators that have none.
+const MAX_TOKENS: usize = 1 << 26;
+
+/// So many tokens have room before the first is read: what an object says of its length may be anything.
+const TRUSTED_LENGTH: usize = 1 << 18;
+
 /// A sequence of token ids.
 struct Tokens(Vec<u32>);
 
@@ -28,8 +34,11 @@ impl<'py> FromPyObject<'_, 'py> for Tokens {
             let name = object.get_type().name()?;
             return Err(PyTypeError::new_err(format!("tokens: expected a sequence of token ids, not {name}")));
         }
-        let mut tokens = Vec::with_capacity(object.len().unwrap_or(0));
+        let mut tokens = Vec::with_capacity(object.len().unwrap_or(0).min(TRUSTED_LENGTH));
         for (at, token) in object.try_iter()?.enumerate() {
+            if at == MAX_TOKENS {
+                return Err(PyValueError::new_err(format!("tokens: more than {MAX_TOKENS}, which no model reads")));
+            }
             let token = token?;
             let id: u32 = token.extract().map_err(|_| {
                 let shown = token.repr().map_or_else(|_| "it".to_owned(), |shown| shown.to_string());

@@ -43,12 +43,19 @@ _CONFIGS: dict[str, dict[str, Any]] = {
         "model_type": "falcon_h1", **_COMMON, "head_dim": 32, "mamba_d_ssm": 64, "mamba_d_head": 32,
         "mamba_n_heads": 2, "mamba_d_state": 16, "rope_theta": 10000.0,
     },
-    # Attention within chunks.
+    # Attention within chunks in three layers of four.
     "chunked": {
-        "model_type": "llama4_text", **_COMMON, "intermediate_size_mlp": 128, "head_dim": 32, "rope_theta": 10000.0,
-        "tie_word_embeddings": True, "no_rope_layers": [1, 0], "use_qk_norm": False,
+        "model_type": "llama4", "vocab_size": VOCABULARY, "text_config": {
+            "model_type": "llama4", **_COMMON, "num_hidden_layers": 4, "intermediate_size_mlp": 128, "head_dim": 32,
+            "rope_theta": 10000.0, "rope_scaling": None, "attention_chunk_size": 2048, "attention_bias": False,
+            "interleave_moe_layer_step": 100, "num_experts_per_tok": 1, "num_local_experts": 2,
+            "max_position_embeddings": 4096, "use_qk_norm": False,
+        },
     },
 }
+# The same with prompts of several chunks, of which only the last one's beginning is kept.
+_CHUNKED = _CONFIGS["chunked"]
+_CONFIGS["chunks"] = {**_CHUNKED, "text_config": {**_CHUNKED["text_config"], "attention_chunk_size": WINDOW}}
 
 KINDS = [*_CONFIGS, "quantised"]
 """Kinds of states; the quantised one is that of full attention with 8 bits."""

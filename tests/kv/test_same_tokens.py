@@ -88,4 +88,4 @@ def test_the_budget_holds(model: Model) -> None:
     assert len(cache) == 3 and cache.stats()["evicted"] == 6
     found = cache.fetch("model", prompt)
     # What cannot be cut has no state for a prompt of which one token must be computed.
-    assert (found is None) == (model.kind in {"rotating", "hybrid", "together"})
+    assert (found is None) == (model.kind in {"rotating", "hybrid", "together", "chunks"})

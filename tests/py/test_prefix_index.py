@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import itertools
 import threading
 
 import pytest
@@ -77,6 +78,19 @@ def test_what_are_no_tokens() -> None:
         index.lookup(7)  # type: ignore[arg-type]
     with pytest.raises(OverflowError):
         anyclaude.PrefixIndex(-1)
+
+
+class Boastful(list[int]):
+    def __len__(self) -> int:
+        return 1 << 62
+
+
+def test_lengths_that_are_not_to_be_trusted() -> None:
+    index = anyclaude.PrefixIndex(100)
+    slot = index.insert(Boastful([1, 2]), 1)["slot"]
+    assert index.tokens(slot or 0) == [1, 2]
+    with pytest.raises(ValueError, match="tokens: more than 67108864"):
+        index.lookup(itertools.repeat(1))
 
 
 @settings(max_examples=200, deadline=None)

@@ -12,6 +12,10 @@ use super::tree::{NodeId, Tree, Walk};
 /// thousand conversations of a server are more than any has.
 pub const MAX_ENTRIES: usize = 16_384;
 
+/// Pinned states hold at most one part in so many of the budget: beyond that the least recently used are pinned no more.
+/// Each session may bring system prompts of its own, and without room beside them no conversation would be kept.
+pub const PINNED_SHARE: u64 = 2;
+
 /// The most checkpoints that are worth a copy of the state in one request: as many as a request of the Messages API
 /// may mark with `cache_control`.
 pub const MAX_CHECKPOINTS: usize = 4;
@@ -25,7 +29,8 @@ pub struct Slot(pub u64);
 pub struct NewEntry {
     /// What the state holds in memory, in bytes.
     pub bytes: u64,
-    /// Later entries do not push it out, unless they are pinned, too: a system prompt with its tools.
+    /// Later entries do not push it out, unless they are pinned, too: a system prompt with its tools. Pinned states may
+    /// hold a share of the budget ([`PINNED_SHARE`]).
     pub pinned: bool,
     /// The state can be cut to any shorter length. Those of sliding windows and of recurrent layers cannot.
     pub trimmable: bool,
@@ -198,10 +203,13 @@ impl PrefixIndex {
         self.lock().remove(slot)
     }
 
-    /// Pins an entry, or lets it go. False when it is not there.
+    /// Pins an entry, or lets it go. False when it is not there. Others may have to be let go for it, see
+    /// [`PINNED_SHARE`].
     pub fn pin(&self, slot: Slot, pinned: bool) -> bool {
         let mut state = self.lock();
-        state.entries.peek_mut(&slot).map(|entry| entry.pinned = pinned).is_some()
+        let is_there = state.entries.peek_mut(&slot).map(|entry| entry.pinned = pinned).is_some();
+        state.limit_pinned();
+        is_there
     }
 
     /// The tokens of an entry: a state is checked against them before it is used or saved.
@@ -214,6 +222,7 @@ impl PrefixIndex {
     pub fn set_max_bytes(&self, max_bytes: u64) -> Vec<Slot> {
         let mut state = self.lock();
         state.stats.max_bytes = max_bytes;
+        state.limit_pinned();
         let mut dropped = Vec::new();
         state.make_room(0, true, &mut dropped);
         dropped
@@ -264,6 +273,7 @@ impl State {
     fn insert(&mut self, scope: &str, tokens: &[u32], new: NewEntry) -> Inserted {
         let same = self.same(scope, tokens);
         let pinned = new.pinned || same.and_then(|slot| self.entries.peek(&slot)).is_some_and(|entry| entry.pinned);
+        let pinned = pinned && new.bytes <= self.most_pinned();
         if tokens.is_empty() || !self.can_fit(new.bytes, pinned) {
             self.stats.refused += 1;
             return Inserted::default();
@@ -283,7 +293,26 @@ impl State {
         self.entries.put(slot, entry);
         self.stats.bytes += new.bytes;
         self.stats.inserted += 1;
+        self.limit_pinned();
         Inserted { slot: Some(slot), dropped }
+    }
+
+    fn most_pinned(&self) -> u64 {
+        self.stats.max_bytes / PINNED_SHARE
+    }
+
+    /// Lets the least recently used pinned entries go, as far as they hold more than their share.
+    fn limit_pinned(&mut self) {
+        let most = self.most_pinned();
+        let pinned = self.entries.iter().filter(|(_, entry)| entry.pinned);
+        let mut surplus = pinned.map(|(_, entry)| entry.bytes).sum::<u64>().saturating_sub(most);
+        for (_, entry) in self.entries.iter_mut().rev().filter(|(_, entry)| entry.pinned) {
+            if surplus == 0 {
+                break;
+            }
+            entry.pinned = false;
+            surplus = surplus.saturating_sub(entry.bytes);
+        }
     }
 
     /// The entry of exactly these tokens.

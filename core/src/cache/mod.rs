@@ -6,4 +6,6 @@
 mod index;
 mod tree;
 
-pub use index::{Found, Inserted, MAX_CHECKPOINTS, MAX_ENTRIES, Match, NewEntry, PrefixIndex, PrefixStats, Slot};
+pub use index::{
+    Found, Inserted, MAX_CHECKPOINTS, MAX_ENTRIES, Match, NewEntry, PINNED_SHARE, PrefixIndex, PrefixStats, Slot,
+};

@@ -117,7 +117,10 @@ class PrefixCache:
         if own is None:
             self._counts["mismatched"] += 1
             return None
+        # As the index counts what it finds.
         self._counts["loaded"] += 1
+        self._counts["prompt_tokens"] += len(tokens)
+        self._counts["reused_tokens"] += length
         self._keep(scope, saved, state, pinned=True)
         return Reused(own, length)
 
@@ -204,10 +207,12 @@ class PrefixCache:
         Those of the index, and states ``loaded`` from disk, refused as ``unknown``, dropped as ``mismatched``, and
         calls that ``failed``.
         """
-        names = ("loaded", "unknown", "mismatched", "failed")
-        counted = {name: self._counts[name] for name in names}
+        counts = self._counts
+        counted = {name: counts[name] for name in ("loaded", "unknown", "mismatched", "failed")}
         held: Any = self._index.stats()
-        return {**held, **counted}
+        found = {name: held[name] + counts["loaded"] for name in ("lookups", "hits")}
+        tokens = {name: held[name] + counts[name] for name in ("prompt_tokens", "reused_tokens")}
+        return {**held, **found, **tokens, **counted}
 
     def close(self) -> None:
         """Drops all states, and ends what is still being saved."""

@@ -56,7 +56,11 @@ def length(state: State) -> int | None:
 
 def trimmable(state: State) -> bool:
     """Whether a state can be cut to any shorter length."""
-    return all(_class(layer) in KNOWN and layer.is_trimmable() for layer in state)
+    # A chunk is attended from its first token on, which a cache of chunks that has let its beginning go may lack.
+    return all(
+        _class(layer) in KNOWN and layer.is_trimmable() and not getattr(layer, "start_position", 0)
+        for layer in _layers(state)
+    )
 
 
 def nbytes(state: State) -> int:
