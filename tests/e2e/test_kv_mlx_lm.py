@@ -211,13 +211,14 @@ def test_without_the_cache(tmp_path):
 
 
 def test_a_budget(tmp_path):
-    """Many sessions in little memory: the server's log never counts more than it may have."""
-    server = start(tmp_path, "--anyclaude-cache-disk", "off", "--anyclaude-cache-memory", "6MB")
+    """Many sessions in little memory: the server's log never counts more than it may have, and comes close to it."""
+    server = start(tmp_path, "--anyclaude-cache-disk", "off", "--anyclaude-cache-memory", "50MB")
     try:
         for number in range(8):
-            messages.post(server.root, messages.request(words(number, 600), system=words(number, 100)))
+            messages.post(server.root, messages.request(words(number, 3000), system=words(number, 100)))
         sizes = [float(size) for size in re.findall(r"Prompt Cache: \d+ sequences, ([\d.]+) GB", server.log())]
-        assert len(sizes) == 8 and max(sizes) <= 0.01
+        # The log rounds to 10 MB. Without a budget there are some 20 MB for each.
+        assert len(sizes) == 8 and 0.03 <= max(sizes) <= 0.05, sizes
     finally:
         server.stop()
 

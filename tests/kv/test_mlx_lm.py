@@ -300,6 +300,24 @@ def test_sizes_that_the_user_gives(full: Path) -> None:
         assert len(serving.cache) > 0
 
 
+def test_many_system_prompts(full: Path) -> None:
+    """Each session's next turn finds its first one, however many sessions there were, in few bytes or few states."""
+    sessions = [[{"role": "system", "content": words(100 + seed, 100)}, user(words(seed, 60))] for seed in range(50)]
+    limits: list[tuple[options.Cache, dict[str, Any]]] = [
+        ({"disk": "off", "memory": "2MB"}, {}), (IN_MEMORY, {"prompt_cache_size": 3}),
+    ]  # fmt: skip
+    for settings, flags in limits:
+        with Serving(full, settings, **flags) as serving:
+            for session in sessions:
+                first = serving.ask(session)
+                again = serving.ask([*session, {"role": "assistant", "content": "x"}, user("more")])
+                assert again.reused >= len(first.prompt) - 5
+            stats = serving.stats()
+            assert stats["evicted"] > 50 and 0 < stats["pinned"] <= stats["entries"] // 2 + 1
+            found = serving.ask([sessions[-1][0], user("another session")])
+            assert found.reused > 0.9 * len(found.prompt), "the last system prompt is there"
+
+
 def test_a_template_is_rendered_once(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes before the first turn is rendered for the first prompt of it, not for each."""
     with Serving(full, IN_MEMORY) as serving:

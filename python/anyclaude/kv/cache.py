@@ -69,6 +69,8 @@ class PrefixCache:
         self._index = PrefixIndex(max_bytes)
         self._disk = disk
         self._states: dict[int, State] = {}
+        # Slots that were pinned, the one that was used last at the end. The index may have let some go since.
+        self._pinned: dict[int, None] = {}
         # Index and states change together.
         self._lock = threading.RLock()
         self._counts: Counter[str] = Counter()
@@ -89,6 +91,8 @@ class PrefixCache:
         if match is None:
             return None
         slot = match["slot"]
+        if slot in self._pinned:
+            self._pinned[slot] = self._pinned.pop(slot)
         if match["reused"] < LEAST_REUSED:
             self._index.release(slot)
             return None
@@ -160,6 +164,8 @@ class PrefixCache:
             if inserted["slot"] is None:
                 return False
             self._states[inserted["slot"]] = state
+            if pinned:
+                self._pinned[inserted["slot"]] = None
             return True
 
     def held(self, scope: str, tokens: Sequence[int]) -> int:
@@ -180,6 +186,19 @@ class PrefixCache:
         with self._lock:
             self._drop(self._index.free(bytes))
 
+    def limit(self, count: int) -> None:
+        """Drops the least recently used states until there are no more than ``count``, of which half stay pinned at
+        most: else the states of conversations would be dropped as they come. Those in use stay."""
+        with self._lock:
+            while self._pinned and self._index.stats()["pinned"] > count // 2:
+                slot = next(iter(self._pinned))
+                del self._pinned[slot]
+                self._index.pin(slot, False)
+            while (before := len(self._index)) > max(0, count):
+                self._drop(self._index.free(1))
+                if len(self._index) >= before:
+                    return
+
     def set_max_bytes(self, max_bytes: int) -> None:
         """Another budget, in bytes."""
         with self._lock:
@@ -192,6 +211,7 @@ class PrefixCache:
     def _drop(self, slots: Iterable[int]) -> None:
         for slot in slots:
             self._states.pop(slot, None)
+            self._pinned.pop(slot, None)
 
     @property
     def nbytes(self) -> int:

@@ -174,10 +174,8 @@ class ServerCache:
         """Drops states until there are no more than so many, or so many bytes."""
         if n_bytes is not None and (surplus := self._cache.nbytes - max(0, n_bytes)) > 0:
             self._cache.free(surplus)
-        while n_sequences is not None and (count := len(self._cache)) > max(0, n_sequences):
-            self._cache.free(1)
-            if len(self._cache) >= count:
-                return  # the rest is in use
+        if n_sequences is not None:
+            self._cache.limit(n_sequences)
 
     def stats_by_type(self) -> dict[str, dict[str, int]]:
         """For the server's log."""

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
@@ -296,13 +296,11 @@ def _without_attribution(system: Any) -> Any:
     """A system prompt as it is rendered: without its first line, if that says whose it is."""
     if isinstance(system, str):
         return system.partition("\n")[2].lstrip("\n") if system.startswith(ATTRIBUTION) else system
-    blocks = cast("list[Any]", system)
-    first = blocks[0] if isinstance(system, list) and blocks else None
-    if not isinstance(first, dict):
-        return system
-    block = cast("dict[str, Any]", first)
-    text: Any = block.get("text")
-    if not (isinstance(text, str) and text.startswith(ATTRIBUTION)):
-        return system
+    if not isinstance(system, list) or not system:
+        return cast(Any, system)
+    first, *others = cast("Sequence[Any]", system)
+    text: Any = cast("dict[str, Any]", first).get("text") if isinstance(first, dict) else None
+    if not isinstance(text, str) or not text.startswith(ATTRIBUTION):
+        return cast(Any, system)
     rest = text.partition("\n")[2].lstrip("\n")
-    return [{**block, "text": rest}, *blocks[1:]] if rest.strip() else blocks[1:]
+    return [{**first, "text": rest}, *others] if rest.strip() else others
