@@ -15,7 +15,7 @@ from anyclaude.kv import mlx_lm as own
 from anyclaude.kv import options
 from anyclaude.kv.handle import PrefixCacheHandle
 from mlx.utils import tree_flatten
-from small_models import _CONFIGS, load  # pyright: ignore[reportPrivateUsage]
+from small_models import _CONFIGS, load, with_vocabulary  # pyright: ignore[reportPrivateUsage]
 
 TINY = Path(__file__).parents[2] / ".cache/model/tiny"
 
@@ -93,7 +93,7 @@ class Serving:
 def model_folder(kind: str, folder: Path) -> Path:
     """A model of ``small_models`` as a folder, with the words and the template of the tiny one. It babbles."""
     folder.mkdir()
-    config = {**_CONFIGS[kind], "vocab_size": json.loads((TINY / "config.json").read_text())["vocab_size"]}
+    config = with_vocabulary(kind, json.loads((TINY / "config.json").read_text())["vocab_size"])
     _CONFIGS["in a folder"] = config
     try:
         model = load("in a folder").model

@@ -107,6 +107,14 @@ def build(config: dict[str, Any]) -> Any:
     return model
 
 
+def with_vocabulary(kind: str, size: int) -> dict[str, Any]:
+    """A kind's configuration with another number of tokens."""
+    config = {**_CONFIGS[kind], "vocab_size": size}
+    if "text_config" in config:
+        config["text_config"] = {**config["text_config"], "vocab_size": size}
+    return config
+
+
 def conversation(seed: int, turns: int) -> Iterator[list[int]]:
     """The new tokens of each prompt of a conversation: a beginning that all share, then what was said."""
     fixed, own = random.Random(1), random.Random(seed)
@@ -124,7 +132,7 @@ def write(kind: str, folder: Path, tiny: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
         shutil.copy(tiny / name, folder)
     vocabulary = json.loads((tiny / "config.json").read_text())["vocab_size"]
-    config = {**_CONFIGS[kind], "vocab_size": vocabulary, "max_position_embeddings": 65536}
+    config = {**with_vocabulary(kind, vocabulary), "max_position_embeddings": 65536}
     weights = dict(tree_flatten(build(config).parameters()))
     mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "mlx"})
     (folder / "config.json").write_text(json.dumps(config))

@@ -129,8 +129,8 @@ class PrefixCacheHandle:
 
         A prompt is the body of a request for a message, of which ``system`` and ``tools`` are what counts (a dict, or
         JSON text), or a text that is taken for a system prompt. They are computed one after the other by the server's
-        own way, as soon as it runs, and give way to real requests; those of several calls in their order. ``progress`` is
-        called in another thread after each; it must not wait for another warm-up.
+        own way, as soon as it runs, those of several calls in their order, and give way to real requests. ``progress``
+        is called in another thread after each; it must not wait for another warm-up.
 
         Raises ``ConfigError`` for what is no prompt.
         """
