@@ -60,6 +60,11 @@ class PrefixCacheHandle:
                 self._monitor.start()
             return self._cache
 
+    def current(self) -> PrefixCache | None:
+        """The cache, if it is open."""
+        with self._lock:
+            return self._cache
+
     def _store(self) -> DiskStore | None:
         if self._folder is None:
             return None
