@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +29,7 @@ from anyclaude.kv.handle import PrefixCacheHandle
 from anyclaude.kv.memory import total
 from anyclaude.kv.note import NOTE, CountedUsage, Note
 from anyclaude.kv.prompt import _warned
+from anyclaude.kv.vllm_warm import asking
 from small_models import KINDS, Model, conversation, load
 
 TOKENS = int(os.environ.get("KV_TOKENS", "12"))
@@ -453,6 +456,70 @@ def test_refused_settings(flag: str, settings: dict[str, Any]) -> None:
     defaults = SimpleNamespace(scheduler_config=config, continuous_batching=True, prefix_trie_cache=False)
     with pytest.raises(ConfigError, match=flag):
         vllm_mlx.server.load_model_registry({}, defaults=defaults, memory_budget_gb=1)
+
+
+@pytest.mark.parametrize(
+    ("flag", "given"),
+    [
+        ("--use-paged-cache", {"use_paged_cache": True}),
+        ("--ssd-cache-dir", {"ssd_cache_dir": "/somewhere"}),
+        ("--kv-cache-quantization", {"kv_cache_quantization": True}),
+        ("--disable-prefix-cache", {"disable_prefix_cache": True}),
+        ("--no-memory-aware-cache", {"no_memory_aware_cache": True}),
+    ],
+)
+def test_flags_are_refused_where_the_server_says_nothing_of_them(flag: str, given: dict[str, Any]) -> None:
+    """Its default mode takes them all."""
+    serve = inside.checked(lambda arguments: arguments, HANDLE)
+    with pytest.raises(ConfigError, match=f"{flag} .*--anyclaude-cache off"):
+        serve(SimpleNamespace(**given))
+    assert serve(plain := SimpleNamespace(use_paged_cache=False, ssd_cache_dir=None)) is plain
+
+
+def test_flags_of_the_cache_belong_to_one_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert anyclaude.vllm_mlx.main(["bench", "a model", "--anyclaude-cache-memory", "1GB"]) == 2
+    assert "serve" in capsys.readouterr().err
+
+
+def test_a_states_of_an_unloaded_model_are_kept_by_nobody(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server waits for what is under way."""
+    simple = Simple(load("full"), tokenizer)
+    pieces = simple.pieces(next(conversation(18, 1)), Note())
+    next(pieces)
+
+    async def stop(engine: Any) -> None:
+        simple.answer(next(conversation(19, 1)), Note())
+        assert len(CACHE) == 1
+        engine._model = None
+
+    monkeypatch.setattr(SimpleEngine.plain, "stop", stop)
+    asyncio.run(simple.engine.stop())
+    list(pieces)  # of a thread that the server has detached
+    assert len(CACHE) == 0
+
+
+def test_a_server_that_raises_a_timeout_is_no_reason_to_wait() -> None:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def app(*_: Any) -> None:
+        raise TimeoutError("inner")
+
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(1)
+        assert len(checks) < 100
+
+    try:
+        ask = asking(app, "/v1/messages", lambda: None, lambda: "a model", loop)
+        with pytest.raises((TimeoutError, FutureTimeoutError)):
+            ask(b"{}", check)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @pytest.mark.parametrize(
