@@ -481,7 +481,7 @@ def test_flags_of_the_cache_belong_to_one_command(capsys: pytest.CaptureFixture[
     assert "serve" in capsys.readouterr().err
 
 
-def test_a_states_of_an_unloaded_model_are_kept_by_nobody(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_states_of_an_unloaded_model_are_kept_by_nobody(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server waits for what is under way."""
     simple = Simple(load("full"), tokenizer)
     pieces = simple.pieces(next(conversation(18, 1)), Note())
