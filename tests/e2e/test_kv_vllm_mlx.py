@@ -216,10 +216,9 @@ def test_many_at_once(real):
     assert len(found) == 6 and stats(real)["anyclaude"]["failed"] == 0
 
 
-# Of each kind of request one with tools and one without.
 @pytest.mark.parametrize(
     ("kind", "stream", "tools"),
-    [("tiny", True, TOOLS), ("tiny", False, None), ("rotating", True, None), ("rotating", False, TOOLS)],
+    [("tiny", False, None), ("rotating", True, None), ("rotating", False, TOOLS)],
 )
 def test_after_a_restart(mode, models, kind, stream, tools, tmp_path):
     """System prompt and tools are on the disk; another session begins with them."""
