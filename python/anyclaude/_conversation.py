@@ -77,8 +77,8 @@ class Conversation:
         self._is_gone = False
         self._last_write = self._last_byte = monotonic()
 
-    async def run(self) -> None:
-        """Returns when the client has its answer and the app has ended.
+    async def run(self) -> bool:
+        """Returns when the client has its answer and the app has ended; tells whether that is an answer, and no error.
 
         Raises what the app raises, after the client has been told.
         """
@@ -99,6 +99,9 @@ class Conversation:
         for error in ends:
             if isinstance(error, Exception) and not isinstance(error, OSError):
                 raise error
+        call = self._call
+        is_answer = call.status == 200 and call.broken is None and not call.has_failed
+        return call.has_answered and is_answer and not self._is_gone
 
     async def _try(self, helpers: set[asyncio.Future[None]]) -> bool:
         """Calls the app once; true if it is to be called again."""
@@ -195,6 +198,7 @@ class Conversation:
         if is_last:
             out += self._exchange.finish()
         has_failed = self._exchange.ended and ERROR_EVENT in out
+        self._call.has_failed = self._call.has_failed or has_failed
         self._call.has_answered = self._exchange.ended and (is_last or not has_failed)
         await self._write(out)
         if has_news(data):
@@ -276,6 +280,7 @@ class Call:
         self.kept = bytearray()
         self.broken: str | None = None
         self.has_answered = False
+        self.has_failed = False
         self.again = False
         self._size = len(body)
         self._unread: bytes | None = body

@@ -147,12 +147,12 @@ class AnthropicMiddleware:
         if isinstance(begun, Reply):
             return await send_reply(send, begun)
         inner = _inner_scope(scope, prefix + self.chat_path, "POST", headers)
-        await Conversation(self, inner, begun, receive, send).run()
-        self.answered(scope, body)
+        if await Conversation(self, inner, begun, receive, send).run() and isinstance(body, bytes):
+            self.answered(scope, body)
         return None
 
-    def answered(self, scope: Scope, body: bytes | Reply) -> None:
-        """A request for a message with this body has its answer."""
+    def answered(self, scope: Scope, body: bytes) -> None:
+        """The app has answered a request for a message with this body, and with no error."""
 
     async def _begin(
         self, scope: Scope, prefix: str, path: str, headers: Headers, body: bytes | Reply

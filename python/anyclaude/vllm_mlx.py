@@ -145,7 +145,7 @@ class VllmMiddleware(AnthropicMiddleware):
             if message["type"] == "lifespan.startup.complete":
                 server = self._server
                 loop = asyncio.get_running_loop()
-                cache.serves(asking(server.app, MESSAGES, lambda: server._api_key, loop))
+                cache.serves(asking(server.app, MESSAGES, lambda: server._api_key, self._only_model, loop))
             await send(message)
 
         try:
@@ -154,9 +154,14 @@ class VllmMiddleware(AnthropicMiddleware):
             # By now the engine has ended, and nobody touches a state any more.
             cache.close()
 
-    def answered(self, scope: Scope, body: Any) -> None:
+    def _only_model(self) -> str | None:
+        several = getattr(self._server, "_model_manager", None) is not None
+        name: str | None = None if several else self._server._model_name
+        return name
+
+    def answered(self, scope: Scope, body: bytes) -> None:
         """What came last is what is warmed up in the next session."""
-        if self._cache is not None and WARM_UP not in scope and isinstance(body, bytes):
+        if self._cache is not None and WARM_UP not in scope:
             self._cache.note(body)
 
     async def _ask_server(self, scope: Scope) -> Refusal | None:
@@ -297,15 +302,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(flags().format_help())
     try:
         cache, given = take_flags(asked)
-        # Other commands than this one run no server.
-        install(cache=cache if given[:1] == ["serve"] else "off")
+        is_server = given[:1] == ["serve"]
+        if not is_server and len(given) < len(asked) and given and not given[0].startswith("-"):
+            raise ConfigError("the flags of the cache (--anyclaude-...) belong to the command serve", "config")
+        handle = install(cache=cache if is_server else "off")
         # Imported now: the parsers that its flag takes are those which are registered by then.
         cli: Any = load("vllm_mlx.cli", "vllm-mlx", TESTED)
-        check_shape(cli, "vllm-mlx", TESTED, ("main",))
+        check_shape(cli, "vllm-mlx", TESTED, ("main", "serve_command"))
+        if handle is not None:
+            cli.serve_command = vllm_mlx_cache.checked(cli.serve_command, handle)
     except ConfigError as error:
         print(f"anyclaude: {error}", file=sys.stderr)
         return 2
-    if given[:1] == ["serve"]:
+    if is_server:
         # What the user says comes later, and wins.
         given[1:1] = ["--enable-auto-tool-choice", "--tool-call-parser", PARSER]
     sys.argv = ["vllm-mlx", *given]

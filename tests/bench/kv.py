@@ -30,6 +30,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,7 +117,11 @@ def measured(options: argparse.Namespace, cached: bool, folder: Path) -> dict[st
     folder.mkdir()
     with served(options, cached, folder) as port:
         rows = sessions(options, port, folder)
-    rows[RESTART] = restarted(options, cached, folder)
+    rounds = [restarted(options, cached, folder) for _ in range(options.rounds)]
+    reused = [case.reused for case in rounds if case.reused is not None]
+    rows[RESTART] = Case(
+        median(case.seconds for case in rounds), median(case.ratio for case in rounds), median(reused) if reused else None
+    )
     return rows
 
 
@@ -200,16 +205,21 @@ def sessions(options: argparse.Namespace, port: int, folder: Path) -> dict[str, 
 
 def restarted(options: argparse.Namespace, cached: bool, folder: Path) -> Case:
     """A session, the end of the server, and another session with its system prompt and tools."""
-    prompt = Prompt(options.tokens)
+    prompt, before = Prompt(options.tokens), saved(folder)
     with served(options, cached, folder) as port:
         ask(port, Prompt(50), "Say hello.")  # what a process does once is part of no prompt
         cold, _ = ask(port, prompt, "What is this project about?")
         if cached:
-            wait_for(lambda: any((folder / "states").glob("*.safetensors")), SAVE_SECONDS, "nothing was saved")
+            wait_for(lambda: saved(folder) - before, SAVE_SECONDS, "nothing was saved")
     with served(options, cached, folder) as port:
         ask(port, Prompt(50), "Say hello.")
         seconds, reused = ask(port, prompt, "Which tests does it have?")
     return Case(seconds, cold / seconds, reused)
+
+
+def saved(folder: Path) -> set[Path]:
+    """The files of states."""
+    return set((folder / "states").glob("*.safetensors"))
 
 
 class Prompt:

@@ -58,9 +58,19 @@ def empty(request):
         assert delete(request.getfixturevalue("real"), "/v1/cache/prefix")["status"] == "cleared"
 
 
-def start(mode: str, folder, *flags: str) -> RealBackend:
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> dict:
+    """Models whose states can be cut anywhere, and one where they cannot: a sliding window."""
+    folder = tmp_path_factory.mktemp("models") / "rotating"
+    script = ROOT / "tests/kv/small_models.py"
+    command = [str(CACHE / "venv/vllm-mlx/bin/python"), str(script), "rotating", str(folder), str(TINY)]
+    subprocess.run(command, env=clean_env(), check=True)
+    return {"tiny": TINY, "rotating": folder}
+
+
+def start(mode: str, folder, *flags: str, model=TINY) -> RealBackend:
     flags = ("--anyclaude-cache-disk", str(folder / "states"), *MODES[mode], *flags)
-    return RealBackend("vllm-mlx embedded", folder / "server.log", flags=flags)
+    return RealBackend("vllm-mlx embedded", folder / "server.log", flags=flags, model=model)
 
 
 def delete(real, path: str) -> dict:
@@ -128,11 +138,14 @@ def test_whoever_comes_next_finds_what_was_left(real):
     assert first.read == 0
 
 
-def test_an_exact_repeat_is_ten_times_as_fast(real):
+def test_an_exact_repeat_is_faster(real):
     """Alone, vllm-mlx with --continuous-batching counts a hit and computes everything again."""
     text = words(1500, 3)
-    cold = Asked(real, text).seconds
-    assert cold > 10 * min(Asked(real, text).seconds for _ in range(3))
+    cold = Asked(real, text)
+    again = [Asked(real, text) for _ in range(3)]
+    assert [asked.read for asked in again] == [cold.total - 1] * 3
+    # Some twenty times on an idle machine.
+    assert cold.seconds > 3 * min(asked.seconds for asked in again)
 
 
 def test_clients_of_chat_completions_are_told_too(real):
@@ -203,40 +216,48 @@ def test_many_at_once(real):
     assert len(found) == 6 and stats(real)["anyclaude"]["failed"] == 0
 
 
-def test_after_a_restart(mode, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "stream", "tools"),
+    [("tiny", False, None), ("rotating", True, None), ("rotating", False, TOOLS)],
+)
+def test_after_a_restart(mode, models, kind, stream, tools, tmp_path):
     """System prompt and tools are on the disk; another session begins with them."""
-    server = start(mode, tmp_path)
+    keys = {"stream": stream, "tools": tools, "max_tokens": 20}
+    server = start(mode, tmp_path, model=models[kind])
     try:
-        Asked(server, "Count.")
-        cold = Asked(server, words(20, 4), system=words(1250, 9)).seconds
+        cold = Asked(server, words(20, 4), **keys)
+        assert Asked(server, words(20, 6), **keys).share > 0.9
+        assert cold.read == 0 and stats(server)["anyclaude"]["pinned"] == 1
     finally:
         server.stop()
-    server = start(mode, tmp_path)
+    server = start(mode, tmp_path, model=models[kind])
     try:
-        # What a process does once is not asked about here.
-        Asked(server, "hi", system=None, tools=None)
-        new = Asked(server, words(20, 5))
-        assert new.share > 0.9 and new.seconds < cold / 3, (vars(new), cold)
-        assert [block.get("name") for block in new.reply.blocks] == ["Bash"]
+        new = Asked(server, words(20, 5), **keys)
+        assert new.share > 0.9, vars(new)
         assert stats(server)["anyclaude"]["loaded"] >= 1
     finally:
         server.stop()
 
 
-@pytest.mark.parametrize("key", [(), ("--api-key", "client-secret")], ids=["open", "with a key"])
-def test_warmed_up_before_anybody_asks(mode, key, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "key"), [("tiny", ()), ("tiny", ("--api-key", "client-secret")), ("rotating", ())],
+    ids=["open", "with a key", "rotating"],
+)
+def test_warmed_up_before_anybody_asks(mode, models, kind, key, tmp_path):
     """From a file, through the server's own door."""
     file = tmp_path / "prompts.jsonl"
     file.write_text(json.dumps({"system": SYSTEM, "tools": TOOLS}))
-    server = start(mode, tmp_path, "--anyclaude-warm", str(file), *key)
+    server = start(mode, tmp_path, "--anyclaude-warm", str(file), *key, model=models[kind])
     try:
         deadline = time.monotonic() + 60
         while "warm-up: 1 of 1" not in server.log():
             assert time.monotonic() < deadline, server.log()[-3000:]
             time.sleep(0.1)
-        asked = Asked(server, words(20, 6))
+        asked = Asked(server, words(20, 6), max_tokens=20)
         assert asked.share > 0.9, vars(asked)
         assert "failed" not in server.log()
+        if not key:
+            assert stats(server)["anyclaude"]["pinned"] == 1
     finally:
         server.stop()
 
@@ -264,6 +285,9 @@ def test_the_last_session_is_warmed_up(mode, tmp_path):
     server = start(mode, tmp_path)
     try:
         Asked(server, "Count.")
+        # What is refused is nobody's session.
+        body = {**messages.request("Count.", system=words(1200, 8)), "model": "no-such-model"}
+        assert httpx.post(f"{server.root}/v1/messages", json=body, trust_env=False).status_code == 404
     finally:
         server.stop()
     server = start(mode, tmp_path, "--anyclaude-warm", "last")
@@ -297,6 +321,7 @@ def test_off_leaves_the_servers_own_cache(mode, tmp_path):
         (["--continuous-batching", "--use-paged-cache"], "--use-paged-cache"),
         (["--continuous-batching", "--ssd-cache-dir", "somewhere"], "--ssd-cache-dir"),
         (["--prefix-trie-cache"], "--prefix-trie-cache"),
+        (["--disable-prefix-cache"], "--disable-prefix-cache"),
         (["--anyclaude-cache-memory", "some"], "cache.memory"),
         (["--anyclaude-cach", "off"], "--anyclaude-cach"),
     ],

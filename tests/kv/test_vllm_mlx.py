@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import anyclaude.vllm_mlx
+import mlx.core as mx
 import mlx_lm
 import mlx_lm.utils
 import pytest
@@ -21,7 +25,11 @@ import vllm_mlx.server
 from anyclaude.errors import ConfigError
 from anyclaude.kv import vllm_batching
 from anyclaude.kv import vllm_mlx as inside
+from anyclaude.kv.handle import PrefixCacheHandle
+from anyclaude.kv.memory import total
 from anyclaude.kv.note import NOTE, CountedUsage, Note
+from anyclaude.kv.prompt import _warned
+from anyclaude.kv.vllm_warm import asking
 from small_models import KINDS, Model, conversation, load
 
 TOKENS = int(os.environ.get("KV_TOKENS", "12"))
@@ -40,9 +48,10 @@ SimpleEngine: Any = vllm_mlx.engine.simple.SimpleEngine
 CACHE = HANDLE.opened()
 
 
-@pytest.fixture(scope="module", params=[kind for kind in KINDS if kind != "quantised"])
+@pytest.fixture(scope="module", params=[kind for kind in KINDS if kind not in ("quantised", "chunks")])
 def model(request: pytest.FixtureRequest) -> Model:
-    """vllm-mlx has no quantised states but in a cache of its own, which is refused."""
+    """vllm-mlx has no quantised states but in a cache of its own, which is refused; and mlx-lm 0.31.3 does not read
+    prompts in pieces that are larger than a model's chunks."""
     return load(request.param)
 
 
@@ -57,6 +66,12 @@ def fresh() -> Iterator[None]:
     yield
     counts = CACHE.stats()
     assert counts["failed"] == counts["mismatched"] == counts["unknown"] == counts["in_use"] == 0, counts
+
+
+@pytest.fixture(scope="module", params=[kind for kind in KINDS if kind not in ("quantised", "chunked", "chunks")])
+def batched(request: pytest.FixtureRequest) -> Model:
+    """mlx-lm 0.31.3 has no batches of states in chunks, with a cache or without."""
+    return load(request.param)
 
 
 class Batching:
@@ -119,12 +134,12 @@ def conversations() -> Iterator[list[list[int]]]:
 
 
 @pytest.mark.parametrize("params", [{}, {"repetition_penalty": 1.3}], ids=["plain", "penalty"])
-def test_batching_says_the_same(model: Model, tokenizer: Any, params: dict[str, Any]) -> None:
+def test_batching_says_the_same(batched: Model, tokenizer: Any, params: dict[str, Any]) -> None:
     """Many at a time; with a penalty for repetition, for which all tokens of a prompt count."""
-    plain, cached = (Batching(model, tokenizer, with_cache) for with_cache in (False, True))
+    plain, cached = (Batching(batched, tokenizer, with_cache) for with_cache in (False, True))
     read = reused = 0
     groups = conversations()
-    if model.kind == "together":
+    if batched.kind == "together":
         # mlx-lm 0.31.3 itself has other answers for this model (falcon_h1) when prompts of several lengths are read
         # together, without any cache.
         groups = ([prompt] for prompts in conversations() for prompt in prompts)
@@ -133,14 +148,14 @@ def test_batching_says_the_same(model: Model, tokenizer: Any, params: dict[str, 
         said = cached.answer(zip(prompts, notes), **params)
         without = plain.answer(((prompt, Note()) for prompt in prompts), **params)
         for prompt, told, one, other in zip(prompts, notes, said, without):
-            assert_same(model, prompt, one, other)
+            assert_same(batched, prompt, one, other)
             assert told.cached is not None and 0 <= told.cached + told.written <= len(prompt)
             read, reused = read + len(prompt), reused + told.cached
-    assert reused > 0.5 * read, (model.kind, reused, read)
+    assert reused > 0.5 * read, (batched.kind, reused, read)
 
 
-def test_batching_an_exact_repeat_computes_one_token(model: Model, tokenizer: Any) -> None:
-    cached = Batching(model, tokenizer, True)
+def test_batching_an_exact_repeat_computes_one_token(batched: Model, tokenizer: Any) -> None:
+    cached = Batching(batched, tokenizer, True)
     prompt = next(conversation(5, 1))
     first, second = Note(), Note()
     assert cached.answer([(prompt, first)]) == cached.answer([(prompt, second)])
@@ -154,8 +169,8 @@ def test_batching_an_exact_repeat_computes_one_token(model: Model, tokenizer: An
     assert (fourth.cached, fourth.written) == (len(longer) - 1, 0)
 
 
-def test_batching_keeps_what_an_abandoned_request_has_computed(model: Model, tokenizer: Any) -> None:
-    cached = Batching(model, tokenizer, True)
+def test_batching_keeps_what_an_abandoned_request_has_computed(batched: Model, tokenizer: Any) -> None:
+    cached = Batching(batched, tokenizer, True)
     prompt = next(conversation(6, 1)) * 3
     name = cached.add(prompt, Note())
     while not cached.scheduler.step().outputs:
@@ -166,6 +181,71 @@ def test_batching_keeps_what_an_abandoned_request_has_computed(model: Model, tok
     told = Note()
     cached.answer([(prompt, told)])
     assert told.cached == len(prompt) - 1
+
+
+def test_an_answer_that_the_scheduler_begins_anew_is_kept_for_its_own_tokens(tokenizer: Any) -> None:
+    """It does so after some errors, and keeps what it has said before."""
+    model = load("full")
+    cached = Batching(model, tokenizer, True)
+    prompt = next(conversation(12, 1))
+    token = NOTE.set(Note())
+    sampling = vllm_mlx.request.SamplingParams(max_tokens=TOKENS, temperature=1.5)
+    request = vllm_mlx.engine_core.Request("sampled", list(prompt), sampling)
+    NOTE.reset(token)
+    scheduler = cached.scheduler
+    scheduler.add_request(request)
+    while len(request.output_token_ids) < 5:
+        scheduler.step()
+
+    def fail() -> None:
+        raise TypeError("'NoneType' object is not subscriptable")
+
+    scheduler.batch_generator.next = fail
+    while scheduler.has_requests():
+        scheduler.step()
+    said = list(request.output_token_ids)
+    assert len(said) > 5
+    for answer in (said, said[5:]):
+        found = CACHE.fetch(scheduler._scope, [*prompt, *answer, 0])
+        assert found is not None
+        state = model.new_state()
+        model.read([*prompt, *answer][: found.tokens], state)
+        for layer, own in zip(state, found.state):
+            assert mx.allclose(layer.state[0], own.state[0], atol=1e-4), found.tokens
+
+
+def test_batching_reads_anew_when_a_state_is_of_no_use(tokenizer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor do those fail that are read beside it."""
+    model = load("full")
+    cached = Batching(model, tokenizer, True)
+    scope, prompt, other = cached.scheduler._scope, next(conversation(13, 1)), next(conversation(14, 1))[::-1]
+    keep_useless(model, scope, prompt)
+    said = cached.answer([([*prompt, 5], told := Note()), (other, Note())])
+    assert said == Batching(model, tokenizer, False).answer([([*prompt, 5], Note()), (other, Note())])
+    assert told.cached == 0 and "read anew" in caplog.text
+    cached.answer([([*prompt, 5, 6], told := Note())])
+    assert told.cached == len(prompt) + 1, "what has failed is still there"
+    CACHE._counts["failed"] -= 1
+
+
+def keep_useless(model: Model, scope: str, prompt: list[int]) -> None:
+    """A state with fewer heads than the model has."""
+    state = model.new_state()
+    model.read(prompt, state)
+    for layer in state:
+        layer.keys, layer.values = layer.keys[..., :8], layer.values[..., :8]
+    _warned.clear()
+    assert CACHE.store(scope, prompt, state)
+
+
+def test_one_models_states_are_cleared_without_the_others(tokenizer: Any) -> None:
+    schedulers = [Batching(load(kind), tokenizer, True) for kind in ("full", "hybrid")]
+    for cached in schedulers:
+        cached.answer([(next(conversation(15, 1)), Note())])
+    left = len(CACHE)
+    schedulers[0].scheduler.reset()
+    assert 0 < len(CACHE) < left
+    assert CACHE.held(schedulers[0].scheduler._scope, next(conversation(15, 1))) == 0
 
 
 class Simple:
@@ -200,7 +280,7 @@ class Simple:
 def simple(model: Model, tokenizer: Any) -> Iterator[Simple]:
     made = Simple(model, tokenizer)
     yield made
-    SimpleEngine.anyclaude.remove(made.engine)
+    SimpleEngine.anyclaude.remove(made.engine._model.model)
 
 
 @pytest.mark.parametrize("params", [{}, {"repetition_penalty": 1.3}], ids=["plain", "penalty"])
@@ -268,6 +348,7 @@ def test_simple_reads_anew_when_a_state_is_of_no_use(tokenizer: Any, caplog: pyt
     other = load("rotating")
     prompt = next(conversation(7, 1))
     state = other.new_state()
+    _warned.clear()
     other.read(prompt[:60], state)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inside.Host, "scope", lambda *_: "mixed up")
@@ -276,7 +357,48 @@ def test_simple_reads_anew_when_a_state_is_of_no_use(tokenizer: Any, caplog: pyt
     assert simple.answer(prompt, told := Note()) == simple.plain_answer(prompt)
     assert told.cached == 0
     assert "read anew" in caplog.text
-    SimpleEngine.anyclaude.remove(simple.engine)
+    assert CACHE.held("mixed up", prompt[:-1]) == len(prompt) - 1, "what has failed is dropped, and another kept"
+    CACHE._counts["failed"] -= 1
+    SimpleEngine.anyclaude.remove(simple.engine._model.model)
+
+
+def test_simple_ends_for_who_has_gone_also_when_nothing_is_looked_up(tokenizer: Any) -> None:
+    simple = Simple(load("full"), tokenizer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inside.Host, "cache", None)
+        assert simple.answer(next(conversation(16, 1)) * 3, Leaving()) == []
+    SimpleEngine.anyclaude.remove(simple.engine._model.model)
+
+
+def test_a_state_is_kept_for_what_it_holds_only() -> None:
+    model, prompt = load("full"), next(conversation(17, 1))
+    state = model.new_state()
+    model.read(prompt[:50], state)
+    assert not CACHE.store("short", prompt, state)
+    CACHE._counts["mismatched"] -= 1
+
+
+def test_a_late_request_does_not_open_the_cache_again() -> None:
+    handle: Any = PrefixCacheHandle(HANDLE.settings)
+    host = inside.Host(handle, "0.6.0")
+    host.open()
+    assert host.cache is not None
+    handle.close()
+    assert host.cache is None
+    host.open()
+    assert host.cache is not None
+    handle.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "most"), [({"cache_memory_mb": 300}, 300 << 20), ({"cache_memory_percent": 0.1}, total() // 10)]
+)
+def test_the_servers_own_budget_is_taken(given: dict[str, Any], most: int) -> None:
+    handle: Any = PrefixCacheHandle(replace(HANDLE.settings, has_own_memory=False))
+    for _ in range(2):
+        inside.take_memory(vllm_mlx.scheduler.SchedulerConfig(**given), handle)
+        assert abs(handle.opened().stats()["max_bytes"] - most) < 1 << 20
+        handle.close()  # the next start has it, too
 
 
 @pytest.mark.parametrize(
@@ -299,7 +421,7 @@ def test_an_unloaded_models_states_go_with_it(tokenizer: Any) -> None:
     simple = Simple(load("full"), tokenizer)
     simple.answer(next(conversation(10, 1)), Note())
     assert len(CACHE) == 1
-    SimpleEngine.anyclaude.remove(simple.engine)
+    SimpleEngine.anyclaude.remove(simple.engine._model.model)
     assert len(CACHE) == 0 and CACHE.nbytes == 0
 
 
@@ -334,6 +456,70 @@ def test_refused_settings(flag: str, settings: dict[str, Any]) -> None:
     defaults = SimpleNamespace(scheduler_config=config, continuous_batching=True, prefix_trie_cache=False)
     with pytest.raises(ConfigError, match=flag):
         vllm_mlx.server.load_model_registry({}, defaults=defaults, memory_budget_gb=1)
+
+
+@pytest.mark.parametrize(
+    ("flag", "given"),
+    [
+        ("--use-paged-cache", {"use_paged_cache": True}),
+        ("--ssd-cache-dir", {"ssd_cache_dir": "/somewhere"}),
+        ("--kv-cache-quantization", {"kv_cache_quantization": True}),
+        ("--disable-prefix-cache", {"disable_prefix_cache": True}),
+        ("--no-memory-aware-cache", {"no_memory_aware_cache": True}),
+    ],
+)
+def test_flags_are_refused_where_the_server_says_nothing_of_them(flag: str, given: dict[str, Any]) -> None:
+    """Its default mode takes them all."""
+    serve = inside.checked(lambda arguments: arguments, HANDLE)
+    with pytest.raises(ConfigError, match=f"{flag} .*--anyclaude-cache off"):
+        serve(SimpleNamespace(**given))
+    assert serve(plain := SimpleNamespace(use_paged_cache=False, ssd_cache_dir=None)) is plain
+
+
+def test_flags_of_the_cache_belong_to_one_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert anyclaude.vllm_mlx.main(["bench", "a model", "--anyclaude-cache-memory", "1GB"]) == 2
+    assert "serve" in capsys.readouterr().err
+
+
+def test_states_of_an_unloaded_model_are_kept_by_nobody(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server waits for what is under way."""
+    simple = Simple(load("full"), tokenizer)
+    pieces = simple.pieces(next(conversation(18, 1)), Note())
+    next(pieces)
+
+    async def stop(engine: Any) -> None:
+        simple.answer(next(conversation(19, 1)), Note())
+        assert len(CACHE) == 1
+        engine._model = None
+
+    monkeypatch.setattr(SimpleEngine.plain, "stop", stop)
+    asyncio.run(simple.engine.stop())
+    list(pieces)  # of a thread that the server has detached
+    assert len(CACHE) == 0
+
+
+def test_a_server_that_raises_a_timeout_is_no_reason_to_wait() -> None:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def app(*_: Any) -> None:
+        raise TimeoutError("inner")
+
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(1)
+        assert len(checks) < 100
+
+    try:
+        ask = asking(app, "/v1/messages", lambda: None, lambda: "a model", loop)
+        with pytest.raises((TimeoutError, FutureTimeoutError)):
+            ask(b"{}", check)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @pytest.mark.parametrize(
@@ -413,9 +599,9 @@ def test_usage_is_left_alone_where_nobody_has_looked() -> None:
         assert b"".join(message["body"] for message in bodies) == body
 
 
-def test_whatever_thread_clears_the_cache(model: Model, tokenizer: Any) -> None:
+def test_whatever_thread_clears_the_cache(batched: Model, tokenizer: Any) -> None:
     """`DELETE /v1/cache` comes while prompts are read."""
-    cached = Batching(model, tokenizer, True)
+    cached = Batching(batched, tokenizer, True)
     with ThreadPoolExecutor(1) as pool:
         for prompts in conversations():
             clearing = pool.submit(CACHE.clear)

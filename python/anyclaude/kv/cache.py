@@ -26,6 +26,10 @@ LEAST_REUSED = 16
 """Fewer tokens are computed faster than a state is copied: what all templates begin with is no reason to."""
 
 
+MOST_LACKING = 1
+"""A state may lack so many of its tokens: the last one of an answer is computed by whoever goes on from it."""
+
+
 class Disk(Protocol):
     """Where pinned states outlive the process."""
 
@@ -71,6 +75,7 @@ class PrefixCache:
         self._states: dict[int, State] = {}
         # Slots that were pinned, the one that was used last at the end. The index may have let some go since.
         self._pinned: dict[int, None] = {}
+        self._scopes: dict[int, str] = {}
         # Index and states change together.
         self._lock = threading.RLock()
         self._counts: Counter[str] = Counter()
@@ -131,8 +136,9 @@ class PrefixCache:
     def store(self, scope: str, tokens: Sequence[int], state: State, *, pinned: bool = False) -> bool:
         """Keeps the state after ``tokens``, which is the cache's from now on; tells whether it was kept.
 
-        Pinned states are saved on disk, too. A state that holds fewer tokens is kept for those, one that holds more
-        is cut to them; one that is of an unknown class or cannot be cut is not kept.
+        Pinned states are saved on disk, too. A state that lacks the last token, which an answer need not compute, is kept
+        without it; one that lacks more is not kept. One that holds more is cut; one that is of an unknown class or cannot
+        be cut is not kept.
         """
         try:
             return self._store(scope, list(tokens), state, pinned)
@@ -147,6 +153,10 @@ class PrefixCache:
             held, state = (None, state) if cut is None else (len(tokens), cut)
         if not held:
             self._counts["unknown"] += 1
+            return False
+        if len(tokens) - held > MOST_LACKING:
+            # Which of the tokens it was computed from, nobody knows.
+            self._counts["mismatched"] += 1
             return False
         del tokens[held:]
         kept = self._keep(scope, tokens, state, pinned)
@@ -163,7 +173,7 @@ class PrefixCache:
             self._drop(inserted["dropped"])
             if inserted["slot"] is None:
                 return False
-            self._states[inserted["slot"]] = state
+            self._states[inserted["slot"]], self._scopes[inserted["slot"]] = state, scope
             if pinned:
                 self._pinned[inserted["slot"]] = None
             return True
@@ -204,14 +214,29 @@ class PrefixCache:
         with self._lock:
             self._drop(self._index.set_max_bytes(max_bytes))
 
-    def clear(self) -> None:
-        """Drops all states in memory; those on disk stay."""
-        self.free(self.nbytes)
+    def clear(self, scope: str | None = None) -> None:
+        """Drops all states in memory, or those of one scope; those on disk stay."""
+        if scope is None:
+            return self.free(self.nbytes)
+        with self._lock:
+            slots = [slot for slot, own in self._scopes.items() if own == scope]
+            self._drop([slot for slot in slots if self._index.remove(slot)])
+
+    def forget(self, scope: str, tokens: Sequence[int]) -> bool:
+        """Drops the state that a prompt would go on from, as the model failed with it; counts that."""
+        with self._lock:
+            match = self._index.peek(tokens, scope=scope)
+            if match is None:
+                return False
+            self._counts["failed"] += 1
+            self._drop([match["slot"]] if self._index.remove(match["slot"]) else [])
+            return True
 
     def _drop(self, slots: Iterable[int]) -> None:
         for slot in slots:
             self._states.pop(slot, None)
             self._pinned.pop(slot, None)
+            self._scopes.pop(slot, None)
 
     @property
     def nbytes(self) -> int:

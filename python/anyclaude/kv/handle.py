@@ -68,6 +68,11 @@ class PrefixCacheHandle:
         with self._lock:
             self._users += 1
 
+    def current(self) -> PrefixCache | None:
+        """The cache, if it is open."""
+        with self._lock:
+            return self._cache
+
     def _store(self) -> DiskStore | None:
         if self._folder is None:
             return None

@@ -17,9 +17,6 @@ logger = logging.getLogger("anyclaude.kv")
 MIN_PIN = 64
 """The shortest beginning that is kept for itself, in tokens: shorter ones are computed faster than they are found."""
 
-# The classes that can be cut at any length. Sliding windows can only as long as nothing has slid out of them.
-_CUTTABLE = frozenset({"KVCache", "ConcatenateKVCache", "QuantizedKVCache"})
-
 # Those of some sessions and their subagents, with their tokens a megabyte each.
 _TEXTS = 16
 
@@ -52,6 +49,15 @@ class Prompt:
         found = self._cache.fetch(self._scope, self.tokens)
         self.took(0 if found is None else found.tokens)
         return found
+
+    def failed(self) -> None:
+        """The model failed with what was fetched: nobody gets that again, and the prompt is computed anew."""
+        with never_breaking("drop a state"):
+            self._cache.forget(self._scope, self.tokens[: self.reused])
+        if not _warned & {"failed"}:
+            _warned.add("failed")
+            logger.warning("a kept state was of no use and is dropped; the prompt is read anew (told once)")
+        self.took(0)
 
     def took(self, reused: int) -> None:
         """So many tokens of the prompt are not computed for it."""
@@ -103,7 +109,7 @@ class Prompt:
 
 def can_be_cut(empty: State) -> bool:
     """Whether all states of a model can be cut at any length, of which ``empty`` is a new one."""
-    return {type(layer).__name__ for layer in empty} <= _CUTTABLE
+    return {type(layer).__name__ for layer in empty} <= states.GROWING
 
 
 def remembering(tokenize: Callable[[str], Sequence[int]]) -> Callable[[str], Sequence[int]]:
@@ -113,7 +119,7 @@ def remembering(tokenize: Callable[[str], Sequence[int]]) -> Callable[[str], Seq
 
 def prefix_length(tokenize: Callable[[str], Sequence[int]], note: Note | None, tokens: Sequence[int]) -> int:
     """Where the text of system prompt and tools ends in a prompt, in tokens; 0 if that is not known."""
-    if note is None or note.prefix is None:
+    if note is None or not note.prefix:
         return 0
     with never_breaking("look for the end of the system prompt"):
         return common(tokens, tokenize(note.prefix))

@@ -20,13 +20,14 @@ SPARE_TOKENS = 256
 _MODULE = "mlx_lm.models.cache"
 
 # With an offset that counts all tokens that were ever written, and arrays whose second last axis is the tokens'.
-_GROWING = frozenset({"KVCache", "ConcatenateKVCache", "QuantizedKVCache"})
+GROWING = frozenset({"KVCache", "ConcatenateKVCache", "QuantizedKVCache"})
+"""The classes whose states can be cut at any length. Windows can only as long as nothing has slid out of them."""
 _WINDOWED = frozenset({"RotatingKVCache", "ChunkedKVCache"})
 # Sums over all tokens, of which none can be taken away. They do not know how many tokens they have seen.
 _RECURRENT = frozenset({"ArraysCache"})
 _TOGETHER = "CacheList"
 
-KNOWN = _GROWING | _WINDOWED | _RECURRENT | {_TOGETHER}
+KNOWN = GROWING | _WINDOWED | _RECURRENT | {_TOGETHER}
 """The classes of ``mlx_lm.models.cache`` that are kept."""
 
 
@@ -43,7 +44,7 @@ def length(state: State) -> int | None:
             if layer.empty():
                 return None
             continue
-        if name not in _GROWING | _WINDOWED:
+        if name not in GROWING | _WINDOWED:
             return None
         if layer.keys is None or layer.values is None:
             return None
@@ -84,7 +85,7 @@ def prefix_copy(state: State, tokens: int) -> State | None:
         if surplus and layer.trim(surplus) != surplus:
             return None
     for layer in _layers(own):
-        if _class(layer) in _GROWING:
+        if _class(layer) in GROWING:
             _slice(layer, tokens)
     return own if length(own) == tokens else None
 
@@ -96,7 +97,7 @@ def settled(state: State) -> State:
     """
     mx: Any = importlib.import_module("mlx.core")
     for layer in _layers(state):
-        if _class(layer) in _GROWING and _held(layer) - layer.offset >= SPARE_TOKENS:
+        if _class(layer) in GROWING and _held(layer) - layer.offset >= SPARE_TOKENS:
             _slice(layer, layer.offset)
     # A view holds on to all of the array that it shows a part of.
     for layer in _layers(state):

@@ -8,7 +8,7 @@ that cannot be cut are worth it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextvars import ContextVar
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from . import vllm_generator
 from .note import NOTE, Note
 from .prompt import Prompt, can_be_cut, never_breaking, prefix_length, remembering
+from .segments import turn_starts
 from .vllm_generator import CachedGenerator, Tokens
+from .vllm_prefix import RENDER, note_prefix, opening_tokens
 
 if TYPE_CHECKING:
     from .vllm_mlx import Host
@@ -24,9 +26,12 @@ if TYPE_CHECKING:
 _USED_OF_SCHEDULER = (
     "add_request", "_schedule_waiting", "_cleanup_finished", "_do_abort_request", "_prompt_output_entry_is_useless",
     "_store_prompt_only_cache", "_make_prompt_cache_save_callback", "_create_batch_generator", "_bounded_kv_size",
-    "_reference_cache_topology",
+    "_reference_cache_topology", "_recover_from_generation_error", "_reschedule_running_requests",
 )  # fmt: skip
-_USED_OF_ENGINE = ("_start_llm", "_start_mllm", "_compute_prefix_boundary", "_clear_prefix_cache_on_owner")
+_USED_OF_ENGINE = (
+    "_start_llm", "_start_mllm", "chat", "stream_chat", RENDER, "_compute_prefix_boundary",
+    "_clear_prefix_cache_on_owner",
+)  # fmt: skip
 
 # The model that a scheduler is being made for: its path is not handed down to it.
 LOADING: ContextVar[str | None] = ContextVar("anyclaude_loading", default=None)
@@ -42,7 +47,6 @@ def prepare(host: Host) -> list[Callable[[], None]]:
     batched = host.module("vllm_mlx.engine.batched", "BatchedEngine", "convert_tools_for_template")
     host.shape(batched.BatchedEngine, *_USED_OF_ENGINE)
     core = host.module("vllm_mlx.engine_core", "Request", "Scheduler")
-    safety = host.module("vllm_mlx.engine.chat_template_safety", "build_system_prompt_cache_prefix")
     mx = host.module("mlx.core")
 
     generator = type("BatchGenerator", (CachedGenerator, scheduler.BatchGenerator), {
@@ -52,7 +56,7 @@ def prepare(host: Host) -> list[Callable[[], None]]:
         "plain": scheduler.Scheduler, "host": host,
     })  # fmt: skip
     engine = type("BatchedEngine", (CachedBatchedEngine, batched.BatchedEngine), {
-        "plain": batched.BatchedEngine, "host": host, "prefix": staticmethod(safety.build_system_prompt_cache_prefix),
+        "plain": batched.BatchedEngine, "host": host,
         "tools_for_template": staticmethod(batched.convert_tools_for_template),
     })  # fmt: skip
     request = type("Request", (NotedRequest, core.Request), {"plain": core.Request})
@@ -75,10 +79,16 @@ class NotedRequest:
     plain: Any
     note: Note | None
     prompt_run: Prompt | None
+    said_before: int
+    """Tokens of an answer that the scheduler has begun anew after a failure: they come before those of this run."""
+    is_retried: bool
+    """The model has failed with a state from the cache."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.note = NOTE.get()
         self.prompt_run = None
+        self.said_before = 0
+        self.is_retried = False
         self.plain.__init__(self, *args, **kwargs)
 
 
@@ -87,8 +97,6 @@ class CachedBatchedEngine:
 
     plain: Any
     host: Host
-    prefix: Callable[..., str | None]
-    """Of the server's own: the text with which prompts of these messages' system prompt and tools begin."""
     tools_for_template: Callable[[Any], Any]
 
     async def _start_llm(self) -> None:
@@ -107,20 +115,30 @@ class CachedBatchedEngine:
     def _compute_prefix_boundary(
         self, messages: Any, tools: Any = None, chat_template_kwargs: dict[str, Any] | None = None
     ) -> int:
-        """Where the last message begins, if that is of use; on the way, the text of system prompt and tools."""
-        engine: Any = self
-        note = NOTE.get()
-        if note is not None and not engine._is_mllm:
-            kwargs = {"tokenize": False, "add_generation_prompt": True, **(chat_template_kwargs or {})}
-            if tools:
-                kwargs["tools"] = self.tools_for_template(tools)
-            with never_breaking("find the system prompt"):
-                note.prefix = self.prefix(engine.tokenizer, messages, template_kwargs=kwargs)
-        core = getattr(engine._engine, "engine", None)
-        if not getattr(getattr(core, "scheduler", None), "needs_breakpoints", True):
-            return 0  # spares two more renderings, and reading them
+        """Where the last message begins: turns are found in the tokens here, which spares two more renderings."""
+        if self._is_cached():
+            return 0
         boundary: int = self.plain._compute_prefix_boundary(self, messages, tools, chat_template_kwargs)
         return boundary
+
+    async def chat(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        self._note(messages, kwargs)
+        return await self.plain.chat(self, messages, *args, **kwargs)
+
+    def stream_chat(self, messages: Any, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+        self._note(messages, kwargs)
+        stream: AsyncGenerator[Any, None] = self.plain.stream_chat(self, messages, *args, **kwargs)
+        return stream
+
+    def _note(self, messages: Any, given: dict[str, Any]) -> None:
+        if self._is_cached():
+            tools = given.get("tools")
+            note_prefix(self, messages, self.tools_for_template(tools) if tools else None, given)
+
+    def _is_cached(self) -> bool:
+        engine: Any = self
+        scheduler = getattr(getattr(engine._engine, "engine", None), "scheduler", None)
+        return getattr(scheduler, "_scope", None) is not None
 
     async def _clear_prefix_cache_on_owner(self) -> None:
         """What ``DELETE /v1/cache/prefix`` asks for; the server's own way there ends before the scheduler."""
@@ -137,8 +155,6 @@ class CachedScheduler:
     waiting: Any
     running: dict[str, Any]
     memory_aware_cache: Any
-    needs_breakpoints = True
-    """The states of the model cannot be cut anywhere."""
 
     def __init__(self, model: Any, tokenizer: Any, config: Any = None) -> None:
         from .vllm_mlx import refused
@@ -153,13 +169,14 @@ class CachedScheduler:
             flag = "--enable-mtp"
         if flag is not None:
             return self.host.tell(f"{path}: {flag} and anyclaude's cache do not go together")
-        self.host.open()
         scheduler: Any = self
         self._empty: list[Any] = self._new_state()
+        self.host.open()
         self._scope = self.host.scope(path, scheduler._actual_tokenizer, self._empty)
         self._tokenize = remembering(scheduler._actual_tokenizer.encode)
-        self.needs_breakpoints = not can_be_cut(self._empty)
-        self.memory_aware_cache = InPlace(self.host)
+        # Where states cannot be cut.
+        self._opening = frozenset[int]() if can_be_cut(self._empty) else opening_tokens(scheduler._actual_tokenizer)
+        self.memory_aware_cache = InPlace(self.host, self._scope)
 
     def _new_state(self) -> list[Any]:
         scheduler: Any = self
@@ -192,16 +209,22 @@ class CachedScheduler:
         """Takes what there is of a prompt's state, as the scheduler's own cache would have done on its arrival."""
         tokens = list(request.prompt_token_ids)
         note: Note | None = getattr(request, "note", None)
+        cache = self.host.cache
+        request.prompt_run, request.said_before = None, len(request.output_token_ids)
+        if cache is None:
+            return
         pin = prefix_length(self._tokenize, note, tokens)
         breakpoints = [request.prefix_boundary] if request.prefix_boundary else []
-        prompt = Prompt(self.host.cache, scope, tokens, pin=pin, breakpoints=breakpoints, note=note)
+        if self._opening:
+            breakpoints += turn_starts(tokens, self._opening)
+        prompt = Prompt(cache, scope, tokens, pin=pin, breakpoints=breakpoints, note=note)
         request.prompt_run = prompt
         request.prompt_token_ids = Tokens(tokens)
         request.prompt_token_ids.prompt = prompt
         request.remaining_tokens = request.prompt_token_ids
-        found = prompt.fetch()
+        found = None if request.is_retried else prompt.fetch()
         if found is None:
-            return
+            return prompt.took(0)
         request.cache_hit_type = "prefix"
         request.prompt_cache = found.state
         request.cached_tokens = found.tokens
@@ -228,8 +251,33 @@ class CachedScheduler:
             state = getattr(request, "_extracted_cache", None)
             if state and getattr(request, "prompt_run", None) is not None:
                 request._extracted_cache = None
-                request.prompt_run.end(state, [*request.prompt_token_ids, *request.output_token_ids])
+                answer = request.output_token_ids[request.said_before :]
+                request.prompt_run.end(state, [*request.prompt_token_ids, *answer])
         self.plain._cleanup_finished(self, finished_ids)
+
+    def _recover_from_generation_error(self) -> set[str]:
+        """Requests that had got no answer when the model failed with a state from the cache are read anew, once."""
+        waiting = [request for request in self.running.values() if not request.output_token_ids and self._is_new(request)]
+        failed = [request for request in waiting if request.prompt_run is not None and request.prompt_run.reused]
+        if not failed:
+            aborted: set[str] = self.plain._recover_from_generation_error(self)
+            return aborted
+        for request in failed:
+            request.prompt_run.failed()
+        for request in waiting:
+            request.is_retried = True
+            del self.running[request.request_id]
+        aborted = self.plain._recover_from_generation_error(self)
+        others = self.running
+        self.running = {request.request_id: request for request in waiting}
+        scheduler: Any = self
+        scheduler._reschedule_running_requests()
+        self.running = others
+        return aborted
+
+    @staticmethod
+    def _is_new(request: Any) -> bool:
+        return not getattr(request, "is_retried", True)
 
     def _do_abort_request(self, request_id: str) -> bool:
         """What was computed for who has gone is there when they come back."""
@@ -246,18 +294,24 @@ class CachedScheduler:
 class InPlace:
     """What the scheduler has in place of its own cache: everything it still asks for by itself."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, scope: str) -> None:
         self._host = host
+        self._scope = scope
 
     def store(self, *args: Any, **kwargs: Any) -> bool:
         """Nothing: states are kept before the scheduler comes to it."""
         return False
 
-    def remove(self, *args: Any, **kwargs: Any) -> bool:
-        return False
+    def remove(self, tokens: Sequence[int], **kwargs: Any) -> bool:
+        """A state that the scheduler cannot use."""
+        cache = self._host.cache
+        return cache is not None and cache.forget(self._scope, tokens)
 
     def clear(self) -> None:
-        self._host.handle.clear()
+        """Those of the scheduler's own model."""
+        cache = self._host.cache
+        if cache is not None:
+            cache.clear(self._scope)
 
     def get_stats(self) -> dict[str, Any]:
         return self._host.stats()

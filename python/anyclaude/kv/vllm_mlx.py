@@ -6,6 +6,7 @@ import functools
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from .._host import check_shape, load
@@ -14,12 +15,25 @@ from . import vllm_batching, vllm_simple
 from .cache import PrefixCache
 from .fingerprint import scope
 from .handle import PrefixCacheHandle
+from .memory import total
 
 logger = logging.getLogger("anyclaude.kv")
 
 PACKAGE = "vllm-mlx"
 
 FIX = "leave it out, or leave the cache to vllm-mlx with --anyclaude-cache off"
+
+SHARE = 0.2
+"""What ``--cache-memory-percent`` is if nobody has set it."""
+
+# The flags of what is refused below, of which the default mode says nothing.
+_REFUSED_FLAGS: Mapping[str, str] = {
+    "ssd_cache_dir": "--ssd-cache-dir",
+    "use_paged_cache": "--use-paged-cache",
+    "kv_cache_quantization": "--kv-cache-quantization",
+    "disable_prefix_cache": "--disable-prefix-cache",
+    "no_memory_aware_cache": "--no-memory-aware-cache",
+}
 
 # What of a scheduler's settings would keep a second cache, or have states of another form than the model's own.
 _REFUSED: Mapping[str, tuple[object, str]] = {
@@ -39,9 +53,9 @@ class Host:
         self._told: set[str] = set()
 
     @property
-    def cache(self) -> PrefixCache:
-        """The cache while the server runs."""
-        return self.handle.opened()
+    def cache(self) -> PrefixCache | None:
+        """The cache while the server runs. After its end late requests do without; they do not open it again."""
+        return self.handle.current()
 
     def open(self) -> None:
         """Makes the cache, if it is not there: what is wrong with its folder shows as the server starts."""
@@ -96,7 +110,7 @@ MB = 1 << 20
 def prepare(server: Any, handle: PrefixCacheHandle, tested: str) -> Callable[[], None]:
     """Looks whether the cache can go into vllm-mlx; what is given back puts it there.
 
-    Where the user has not set its memory, the cache takes what ``--cache-memory-mb`` says.
+    Where the user has not set its memory, the cache takes what ``--cache-memory-mb`` or ``--cache-memory-percent`` say.
 
     Raises ``ConfigError`` that names what is missing. Nothing has changed then.
     """
@@ -136,12 +150,48 @@ def guarded(load_model: Callable[..., Any], handle: PrefixCacheHandle) -> Callab
         defaults: Any = kwargs.get("defaults")
         given = kwargs if defaults is None else cast("dict[str, Any]", vars(defaults))
         refuse(given)
-        megabytes = getattr(given.get("scheduler_config"), "cache_memory_mb", None)
-        if megabytes and not handle.settings.has_own_memory:
-            handle.opened().set_max_bytes(megabytes * MB)
+        take_memory(given.get("scheduler_config"), handle)
         return load_model(*args, **kwargs)
 
     return load_cached
+
+
+def checked(serve: Callable[[Any], Any], handle: PrefixCacheHandle) -> Callable[[Any], Any]:
+    """The command ``serve``: in its default mode it takes the flags of a scheduler, and has none that they reach."""
+
+    @functools.wraps(serve)
+    def serve_checked(arguments: Any) -> Any:
+        flag = next((flag for name, flag in _REFUSED_FLAGS.items() if getattr(arguments, name, None)), None)
+        if flag is not None:
+            raise ConfigError(f"{flag} and anyclaude's cache do not go together: {FIX}", "config")
+        take_memory(arguments, handle)
+        return serve(arguments)
+
+    return serve_checked
+
+
+def take_memory(config: Any, handle: PrefixCacheHandle) -> None:
+    """Takes the server's own budget for a cache, where it was set and ours was not.
+
+    Raises ``ConfigError`` for one that makes no sense.
+    """
+    megabytes: object = getattr(config, "cache_memory_mb", None)
+    share: object = getattr(config, "cache_memory_percent", None)
+    if handle.settings.has_own_memory:
+        return
+    if isinstance(megabytes, int) and megabytes:
+        name, most = "--cache-memory-mb", megabytes * MB
+    elif isinstance(share, float) and share != SHARE:
+        name, most = "--cache-memory-percent", int(share * total()) if 0 < share <= 1 else 0
+    else:
+        return
+    if most <= 0:
+        raise ConfigError(f"{name}: expected a size above 0 (a share at most 1)", "config")
+    # Also for a cache that is opened later.
+    handle.settings = replace(handle.settings, memory=most)
+    cache = handle.current()
+    if cache is not None:
+        cache.set_max_bytes(most)
 
 
 def refuse(given: Mapping[str, Any]) -> None:

@@ -7,24 +7,26 @@ only, are left empty.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import states
 from .note import NOTE, Note
-from .prompt import Prompt, never_breaking, prefix_length, remembering
+from .prompt import Prompt, can_be_cut, never_breaking, prefix_length, remembering
+from .segments import turn_starts
+from .vllm_prefix import RENDER, note_prefix, opening_tokens
 
 if TYPE_CHECKING:
     from .vllm_mlx import Host
 
-logger = logging.getLogger("anyclaude.kv")
-
 _ENGINE = "vllm_mlx.engine.simple"
 
 _USED_OF_ENGINE = (
-    "start", "stop", "_submit_to_generation_worker", "get_stats", "get_cache_stats", "clear_runtime_caches",
+    "start", "stop", "chat", "stream_chat", RENDER, "_submit_to_generation_worker", "get_stats", "get_cache_stats",
+    "clear_runtime_caches",
 )  # fmt: skip
 
 # Arguments of generation with which a state is not one that the model alone has made.
@@ -48,18 +50,23 @@ class _Model(NamedTuple):
     """Of system prompts."""
     step: int
     """The most tokens that are read at once."""
+    opening: frozenset[int]
+    """The tokens with which turns begin, where states cannot be cut."""
 
 
 def prepare(host: Host) -> list[Callable[[], None]]:
     """What puts the cache into the engine. Raises ``ConfigError``."""
     from .vllm_mlx import change
 
-    engine = host.module(_ENGINE, "SimpleEngine", "build_system_prompt_cache_prefix")
+    engine = host.module(_ENGINE, "SimpleEngine", "build_system_prompt_cache_prefix", "convert_tools_for_template")
     host.shape(engine.SimpleEngine, *_USED_OF_ENGINE)
     generate = host.module("mlx_lm.generate", "stream_generate", "generate_step")
     host.module("mlx_lm.models.cache", "make_prompt_cache")
     cached = Simple(host, generate)
-    own = {"anyclaude": cached, "plain": engine.SimpleEngine}
+    own = {
+        "anyclaude": cached, "plain": engine.SimpleEngine,
+        "tools_for_template": staticmethod(engine.convert_tools_for_template),
+    }  # fmt: skip
     return [
         change(generate, "stream_generate", cached.stream_generate_of(generate.stream_generate)),
         # Within the engine only: the batching one wants its own answer.
@@ -93,30 +100,39 @@ class Simple:
             return self.host.tell(f"{engine._model_name}: with --max-kv-size beginnings of prompts are forgotten")
         model, tokenizer = wrapper.model, wrapper.tokenizer
         self.host.open()
-        name = self.host.scope(engine._model_path, tokenizer, self._make(model))
+        empty = self._make(model)
+        name = self.host.scope(engine._model_path, tokenizer, empty)
         tokenize = remembering(functools.partial(_tokens, tokenizer))
-        self._models[id(model)] = _Model(name, tokenizer, tokenize, engine._prefill_step_size)
+        opening = frozenset[int]() if can_be_cut(empty) else opening_tokens(tokenizer)
+        self._models[id(model)] = _Model(name, tokenizer, tokenize, engine._prefill_step_size, opening)
 
-    def remove(self, engine: Any) -> None:
-        """An engine lets go of its model."""
-        known = self._models.pop(id(getattr(engine._model, "model", None)), None)
-        if known is not None and not self._models:
+    def has(self, engine: Any) -> bool:
+        """The prompts of an engine's model are cached."""
+        return id(getattr(engine._model, "model", None)) in self._models
+
+    def remove(self, model: Any) -> None:
+        """An engine lets go of its model: of what is still read with it, nothing is kept."""
+        known = self._models.pop(id(model), None)
+        cache = self.host.cache
+        if known is not None and cache is not None and known.scope not in [other.scope for other in self._all()]:
             # Who unloads a model wants its memory.
-            self.host.handle.clear()
+            cache.clear(known.scope)
+
+    def _all(self) -> list[_Model]:
+        """Other engines may come and go meanwhile."""
+        return list(self._models.values())
 
     def prefix_of(self, plain: Callable[..., Any]) -> Callable[..., Any]:
-        """The engine asks for the text of system prompt and tools, to cache that: it is told that there is none."""
+        """The engine asks for the text of system prompt and tools, to cache that: it is told that there is none.
+
+        ``note_prefix`` has found it before, also for requests for which the engine does not ask.
+        """
 
         @functools.wraps(plain)
         def prefix(tokenizer: Any, *args: Any, **kwargs: Any) -> Any:
-            found = plain(tokenizer, *args, **kwargs)
-            if not any(known.tokenizer is tokenizer for known in self._models.values()):
-                return found
-            note = NOTE.get()
-            if note is None:  # no request of HTTP, a warm-up
-                NOTE.set(note := Note())
-            note.prefix = found
-            return None
+            if any(known.tokenizer is tokenizer for known in self._all()):
+                return None
+            return plain(tokenizer, *args, **kwargs)
 
         return prefix
 
@@ -142,31 +158,42 @@ class Simple:
     ) -> Iterator[Any]:
         tokens = _tokens(tokenizer, given)
         prompt = self._prompt(known, tokens)
-        if prompt is None:
-            yield from plain(model, tokenizer, self._array(tokens), max_tokens, **kwargs)
-            return
-        try:
-            yield from self._go_on(plain, model, tokenizer, prompt, max_tokens, kwargs)
-        except _Unusable as unusable:
-            logger.warning("a kept state was of no use (%s); the prompt is read anew", unusable)
-            prompt.took(0)
-            yield from plain(model, tokenizer, self._array(tokens), max_tokens, **kwargs)
+        # For who has gone while a prompt is read there is no answer, which is no error.
+        with contextlib.suppress(_Gone):
+            if prompt is None:
+                yield from plain(model, tokenizer, self._array(tokens), max_tokens, **kwargs)
+                return
+            try:
+                yield from self._go_on(plain, model, tokenizer, prompt, max_tokens, kwargs)
+            except _Unusable:
+                prompt.failed()
+                yield from self._go_on(plain, model, tokenizer, prompt, max_tokens, kwargs, is_anew=True)
 
     def _prompt(self, known: _Model, tokens: list[int]) -> Prompt | None:
         with never_breaking("look a prompt up"):
-            note = NOTE.get()
+            note, cache = NOTE.get(), self.host.cache
+            if cache is None:
+                return None
             pin = prefix_length(known.tokenize, note, tokens)
-            return Prompt(self.host.cache, known.scope, tokens, pin=pin, note=note)
+            starts = turn_starts(tokens, known.opening) if known.opening else []
+            return Prompt(cache, known.scope, tokens, pin=pin, breakpoints=starts, note=note)
         return None
 
     def _go_on(
-        self, plain: Any, model: Any, tokenizer: Any, prompt: Prompt, max_tokens: int, kwargs: dict[str, Any]
+        self,
+        plain: Any,
+        model: Any,
+        tokenizer: Any,
+        prompt: Prompt,
+        max_tokens: int,
+        kwargs: dict[str, Any],
+        is_anew: bool = False,
     ) -> Iterator[Any]:
         """Reads what is left of a prompt, and answers.
 
         Raises ``_Unusable`` if that went wrong with a state from the cache, before the answer's first token.
         """
-        found = prompt.fetch()
+        found = None if is_anew else prompt.fetch()
         state = self._make(model) if found is None else found.state
         answer: list[int] = []
         try:
@@ -177,18 +204,22 @@ class Simple:
                 piece.prompt_tokens += done
                 if piece.finish_reason is not None:
                     # Before the answer's end is sent, which says what the cache has got.
-                    prompt.end(state, prompt.tokens + answer)
+                    self._end(model, prompt, state, prompt.tokens + answer)
                 yield piece
         except _Gone:
             # Who comes back with it finds what has been read so far.
-            prompt.end(state, prompt.tokens)
+            self._end(model, prompt, state, prompt.tokens[: states.length(state) or 0])
         except Exception as error:
             if answer or found is None:
                 raise
             raise _Unusable(type(error).__name__) from error
         finally:
             if answer:
-                prompt.end(state, prompt.tokens + answer)
+                self._end(model, prompt, state, prompt.tokens + answer)
+
+    def _end(self, model: Any, prompt: Prompt, state: Any, tokens: list[int]) -> None:
+        if id(model) in self._models:  # unless it was unloaded meanwhile
+            prompt.end(state, tokens)
 
     def _read(self, model: Any, prompt: Prompt, state: Any, kwargs: dict[str, Any]) -> list[int]:
         """Reads a prompt up to the last place where its state is kept; gives the rest."""
@@ -231,14 +262,34 @@ class CachedEngine:
     anyclaude: Simple
     plain: Any
     """The server's own class."""
+    tools_for_template: Callable[[Any], Any]
 
     async def start(self) -> None:
         await self.plain.start(self)
         self.anyclaude.add(self)
 
     async def stop(self) -> None:
-        self.anyclaude.remove(self)
-        await self.plain.stop(self)
+        engine: Any = self
+        model = getattr(engine._model, "model", None)
+        try:
+            await self.plain.stop(self)
+        finally:
+            # Not before: what is under way ends by keeping its state.
+            self.anyclaude.remove(model)
+
+    async def chat(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        self._note(messages, kwargs)
+        return await self.plain.chat(self, messages, *args, **kwargs)
+
+    def stream_chat(self, messages: Any, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+        self._note(messages, kwargs)
+        stream: AsyncGenerator[Any, None] = self.plain.stream_chat(self, messages, *args, **kwargs)
+        return stream
+
+    def _note(self, messages: Any, given: dict[str, Any]) -> None:
+        if self.anyclaude.has(self):
+            tools = given.get("tools")
+            note_prefix(self, messages, self.tools_for_template(tools) if tools else None, given)
 
     async def _submit_to_generation_worker(self, worker: Any, fn: Any, *args: Any, **kwargs: Any) -> Any:
         """On the thread that runs the model, too, the request is known."""

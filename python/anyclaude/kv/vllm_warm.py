@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,19 +14,31 @@ WARM_UP = "anyclaude.warm_up"
 """What marks the scope of such a request."""
 
 
-def asking(app: Any, path: str, key: Callable[[], str | None], loop: asyncio.AbstractEventLoop) -> Ask:
+def asking(
+    app: Any,
+    path: str,
+    key: Callable[[], str | None],
+    model: Callable[[], str | None],
+    loop: asyncio.AbstractEventLoop,
+) -> Ask:
     """Asks an ASGI app that runs in ``loop``, by all of its own way: keys, limits and queues hold as for clients.
 
-    ``key`` tells the server's key. Raises what the check raises, and ``NotComputed`` with the app's status.
+    ``key`` tells the server's key, ``model`` the name of its model, which goes before that of the body; ``None`` where
+    there are several. Raises what the check raises, and ``NotComputed`` with the app's status.
     """
 
     def ask(body: bytes, check: Callable[[], None]) -> None:
         leaves = asyncio.Event()
+        name = model()
+        if name is not None:  # what is noted of the last session may be of another one
+            body = json.dumps({**json.loads(body), "model": name}).encode()
         answer = asyncio.run_coroutine_threadsafe(_post(app, path, key(), body, leaves), loop)
         while True:
             try:
                 status = answer.result(LOOK_EVERY)
             except concurrent.futures.TimeoutError:
+                if answer.done():  # by Python 3.11 the app's own error may be of this class
+                    raise
                 try:
                     check()
                 except BaseException:
