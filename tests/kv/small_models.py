@@ -8,6 +8,7 @@ import random
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,9 +54,11 @@ _CONFIGS: dict[str, dict[str, Any]] = {
         },
     },
 }
-# The same with prompts of several chunks, of which only the last one's beginning is kept.
-_CHUNKED = _CONFIGS["chunked"]
-_CONFIGS["chunks"] = {**_CHUNKED, "text_config": {**_CHUNKED["text_config"], "attention_chunk_size": WINDOW}}
+# The same with prompts of several chunks, of which only the last one's beginning is kept. Older versions of mlx-lm read
+# no prompt that is longer than a chunk: their own cache breaks.
+if tuple(map(int, version("mlx-lm").split(".")[:2])) >= (0, 32):
+    _CHUNKED = _CONFIGS["chunked"]
+    _CONFIGS["chunks"] = {**_CHUNKED, "text_config": {**_CHUNKED["text_config"], "attention_chunk_size": WINDOW}}
 
 KINDS = [*_CONFIGS, "quantised"]
 """Kinds of states; the quantised one is that of full attention with 8 bits."""
