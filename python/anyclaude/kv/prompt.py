@@ -70,7 +70,7 @@ class Prompt:
 
         States that can be cut need none but the whole.
         """
-        if can_be_cut(empty):
+        if states.can_be_cut(empty):
             return []
         places = {self._pin, *self._breakpoints, len(self.tokens) - 1} - {0}
         with never_breaking("look where to halt"):
@@ -105,11 +105,6 @@ class Prompt:
                 # The last token is computed for every prompt anew, it is never taken from here.
                 held = self._cache.held(self._scope, self.tokens[:-1])
                 self._note.written = max(0, held - self.reused)
-
-
-def can_be_cut(empty: State) -> bool:
-    """Whether all states of a model can be cut at any length, of which ``empty`` is a new one."""
-    return {type(layer).__name__ for layer in empty} <= states.GROWING
 
 
 def remembering(tokenize: Callable[[str], Sequence[int]]) -> Callable[[str], Sequence[int]]:

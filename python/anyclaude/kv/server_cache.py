@@ -26,8 +26,6 @@ LEAST_PINNED = 256
 
 _QUANTISED = "QuantizedKVCache"
 
-_ALWAYS_CUT = frozenset({"KVCache", "QuantizedKVCache", "ConcatenateKVCache"})
-
 
 class ServerCache:
     """What the server takes for its ``LRUPromptCache``. Its methods are called on the thread that runs the model.
@@ -78,7 +76,7 @@ class ServerCache:
                 path, adapter=adapter, draft=draft, tokenizer=provider.tokenizer,
                 template_args=arguments.chat_template_args, cache=empty, quantisation=quantised if bits else None,
             )  # fmt: skip
-            self.can_be_cut = _can_be_cut(empty)
+            self.can_be_cut = states.can_be_cut(empty)
             self.opening = opening_tokens(provider.tokenizer)
             self._model = weakref.ref(model)
         return self._scope
@@ -188,15 +186,6 @@ class ServerCache:
 
     def __len__(self) -> int:
         return len(self._cache)
-
-
-def _can_be_cut(state: Sequence[Any]) -> bool:
-    """Whether states of these classes can be cut at any length."""
-    for layer in state:
-        inner = getattr(layer, "caches", None)
-        if not (_can_be_cut(inner) if inner is not None else type(layer).__name__ in _ALWAYS_CUT):
-            return False
-    return True
 
 
 def _has_images(tokens: Sequence[int]) -> bool:

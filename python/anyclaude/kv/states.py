@@ -64,6 +64,11 @@ def trimmable(state: State) -> bool:
     )
 
 
+def can_be_cut(empty: State) -> bool:
+    """Whether all states of a model can be cut at any length, of which ``empty`` is a new one."""
+    return all(_class(layer) in GROWING for layer in _layers(empty))
+
+
 def nbytes(state: State) -> int:
     """What a state holds in memory, in bytes, room for further tokens included."""
     return sum(array.nbytes for array in _arrays(state))

@@ -13,9 +13,9 @@ from contextvars import ContextVar
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from . import vllm_generator
+from . import states, vllm_generator
 from .note import NOTE, Note
-from .prompt import Prompt, can_be_cut, never_breaking, prefix_length, remembering
+from .prompt import Prompt, never_breaking, prefix_length, remembering
 from .segments import turn_starts
 from .vllm_generator import CachedGenerator, Tokens
 from .vllm_prefix import RENDER, note_prefix, opening_tokens
@@ -175,7 +175,7 @@ class CachedScheduler:
         self._scope = self.host.scope(path, scheduler._actual_tokenizer, self._empty)
         self._tokenize = remembering(scheduler._actual_tokenizer.encode)
         # Where states cannot be cut.
-        self._opening = frozenset[int]() if can_be_cut(self._empty) else opening_tokens(scheduler._actual_tokenizer)
+        self._opening = frozenset[int]() if states.can_be_cut(self._empty) else opening_tokens(scheduler._actual_tokenizer)
         self.memory_aware_cache = InPlace(self.host, self._scope)
 
     def _new_state(self) -> list[Any]:

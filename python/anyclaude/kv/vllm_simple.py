@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import states
 from .note import NOTE, Note
-from .prompt import Prompt, can_be_cut, never_breaking, prefix_length, remembering
+from .prompt import Prompt, never_breaking, prefix_length, remembering
 from .segments import turn_starts
 from .vllm_prefix import RENDER, note_prefix, opening_tokens
 
@@ -103,7 +103,7 @@ class Simple:
         empty = self._make(model)
         name = self.host.scope(engine._model_path, tokenizer, empty)
         tokenize = remembering(functools.partial(_tokens, tokenizer))
-        opening = frozenset[int]() if can_be_cut(empty) else opening_tokens(tokenizer)
+        opening = frozenset[int]() if states.can_be_cut(empty) else opening_tokens(tokenizer)
         self._models[id(model)] = _Model(name, tokenizer, tokenize, engine._prefill_step_size, opening)
 
     def has(self, engine: Any) -> bool:
