@@ -224,11 +224,16 @@ def test_a_cancelled_wait_loses_no_event() -> None:
 
 
 def test_ctrl_c_ends_a_wait() -> None:
-    with anyclaude.start_proxy(backend="demo") as proxy:
-        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
-        with pytest.raises(KeyboardInterrupt):
-            proxy.next_event()
+    # Who is started in a shell's background ignores it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with anyclaude.start_proxy(backend="demo") as proxy:
+            timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                proxy.next_event()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_child_gets_a_clear_error_and_may_start_its_own() -> None:
