@@ -44,9 +44,12 @@ def turn_starts(prompt: Sequence[int], special: frozenset[int]) -> list[int]:
 
 
 def opening_tokens(tokenizer: Any) -> frozenset[int]:
-    """The special tokens of a tokenizer without those that end an answer."""
-    special = cast("Sequence[int]", tokenizer.all_special_ids)
-    return frozenset(special) - frozenset(cast("Sequence[int]", tokenizer.eos_token_ids))
+    """The special tokens that end no answer: with them turns begin."""
+    # mlx-lm's tokenizers may have several ends, those that they wrap have one.
+    ends: Any = getattr(tokenizer, "eos_token_ids", None)
+    if ends is None:
+        ends = [tokenizer.eos_token_id]
+    return frozenset[int](tokenizer.all_special_ids) - frozenset[int](ends)
 
 
 class Systems:
@@ -61,7 +64,7 @@ class Systems:
 
         ``named`` is what the template gets beside the messages. 0 if there is nothing, or the template wants more.
         """
-        system = [message for message in messages[: _leading(messages)]]
+        system = [message for message in messages[: leading_systems(messages)]]
         if not system and not named.get("tools"):
             return 0
         try:
@@ -127,7 +130,7 @@ def _without_flag(named: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in named.items() if name != "add_generation_prompt"}
 
 
-def _leading(messages: Sequence[Any]) -> int:
+def leading_systems(messages: Sequence[Any]) -> int:
     """How many system messages come first."""
     for number, message in enumerate(messages):
         if message.get("role") != "system":

@@ -8,7 +8,7 @@ that cannot be cut are worth it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,8 @@ from .note import NOTE, Note
 from .prompt import Prompt, never_breaking, prefix_length, remembering
 from .segments import turn_starts
 from .vllm_generator import CachedGenerator, Tokens
-from .vllm_prefix import RENDER, note_prefix, opening_tokens
+from .segments import opening_tokens
+from .vllm_prefix import RENDER, NotesPrefix
 
 if TYPE_CHECKING:
     from .vllm_mlx import Host
@@ -92,12 +93,11 @@ class NotedRequest:
         self.plain.__init__(self, *args, **kwargs)
 
 
-class CachedBatchedEngine:
+class CachedBatchedEngine(NotesPrefix):
     """What goes before the server's engine."""
 
     plain: Any
     host: Host
-    tools_for_template: Callable[[Any], Any]
 
     async def _start_llm(self) -> None:
         engine: Any = self
@@ -120,20 +120,6 @@ class CachedBatchedEngine:
             return 0
         boundary: int = self.plain._compute_prefix_boundary(self, messages, tools, chat_template_kwargs)
         return boundary
-
-    async def chat(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
-        self._note(messages, kwargs)
-        return await self.plain.chat(self, messages, *args, **kwargs)
-
-    def stream_chat(self, messages: Any, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-        self._note(messages, kwargs)
-        stream: AsyncGenerator[Any, None] = self.plain.stream_chat(self, messages, *args, **kwargs)
-        return stream
-
-    def _note(self, messages: Any, given: dict[str, Any]) -> None:
-        if self._is_cached():
-            tools = given.get("tools")
-            note_prefix(self, messages, self.tools_for_template(tools) if tools else None, given)
 
     def _is_cached(self) -> bool:
         engine: Any = self

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 from .note import NOTE, Note
 from .prompt import never_breaking
+from .segments import leading_systems
 
 # The engines have a rendering of their own for each; they take the same for it.
 RENDER = "_apply_chat_template"
@@ -24,7 +25,7 @@ def note_prefix(engine: Any, messages: Sequence[Any], tools: Any, given: Mapping
         NOTE.set(note := Note())
     note.prefix = None
     with never_breaking("find the system prompt"):
-        system = messages[: _leading(messages)]
+        system = messages[: leading_systems(messages)]
         if not system and not tools:
             return
         one, other = (
@@ -39,17 +40,26 @@ def note_prefix(engine: Any, messages: Sequence[Any], tools: Any, given: Mapping
         note.prefix = os.path.commonprefix([one, other])
 
 
-def _leading(messages: Sequence[Any]) -> int:
-    """How many system messages come first."""
-    for number, message in enumerate(messages):
-        if message.get("role") != "system":
-            return number
-    return len(messages)
+class NotesPrefix:
+    """What goes before both engines' ``chat`` and ``stream_chat``."""
 
+    plain: Any
+    """The server's own class."""
+    tools_for_template: Callable[[Any], Any]
 
-def opening_tokens(tokenizer: Any) -> frozenset[int]:
-    """The special tokens that end no answer: with them turns begin."""
-    ends: Any = getattr(tokenizer, "eos_token_ids", None)
-    if ends is None:
-        ends = [tokenizer.eos_token_id]
-    return frozenset[int](tokenizer.all_special_ids) - frozenset[int](ends)
+    async def chat(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        self._note(messages, kwargs)
+        return await self.plain.chat(self, messages, *args, **kwargs)
+
+    def stream_chat(self, messages: Any, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+        self._note(messages, kwargs)
+        stream: AsyncGenerator[Any, None] = self.plain.stream_chat(self, messages, *args, **kwargs)
+        return stream
+
+    def _note(self, messages: Any, given: dict[str, Any]) -> None:
+        if self._is_cached():
+            tools = given.get("tools")
+            note_prefix(self, messages, self.tools_for_template(tools) if tools else None, given)
+
+    def _is_cached(self) -> bool:
+        raise NotImplementedError

@@ -10,14 +10,15 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import states
 from .note import NOTE, Note
 from .prompt import Prompt, never_breaking, prefix_length, remembering
 from .segments import turn_starts
-from .vllm_prefix import RENDER, note_prefix, opening_tokens
+from .segments import opening_tokens
+from .vllm_prefix import RENDER, NotesPrefix
 
 if TYPE_CHECKING:
     from .vllm_mlx import Host
@@ -256,13 +257,12 @@ def _tokens(tokenizer: Any, prompt: Any) -> list[int]:
     return list(tokenizer.encode(prompt, add_special_tokens=bos is None or not prompt.startswith(bos)))
 
 
-class CachedEngine:
+class CachedEngine(NotesPrefix):
     """What goes before the server's engine."""
 
     anyclaude: Simple
     plain: Any
     """The server's own class."""
-    tools_for_template: Callable[[Any], Any]
 
     async def start(self) -> None:
         await self.plain.start(self)
@@ -277,19 +277,8 @@ class CachedEngine:
             # Not before: what is under way ends by keeping its state.
             self.anyclaude.remove(model)
 
-    async def chat(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
-        self._note(messages, kwargs)
-        return await self.plain.chat(self, messages, *args, **kwargs)
-
-    def stream_chat(self, messages: Any, *args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-        self._note(messages, kwargs)
-        stream: AsyncGenerator[Any, None] = self.plain.stream_chat(self, messages, *args, **kwargs)
-        return stream
-
-    def _note(self, messages: Any, given: dict[str, Any]) -> None:
-        if self.anyclaude.has(self):
-            tools = given.get("tools")
-            note_prefix(self, messages, self.tools_for_template(tools) if tools else None, given)
+    def _is_cached(self) -> bool:
+        return self.anyclaude.has(self)
 
     async def _submit_to_generation_worker(self, worker: Any, fn: Any, *args: Any, **kwargs: Any) -> Any:
         """On the thread that runs the model, too, the request is known."""
